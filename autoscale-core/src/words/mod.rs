@@ -10,8 +10,8 @@ mod time;
 
 pub use hash::{ContentHash, Fnv128};
 pub use ids::{
-    ClusterId, HolderId, IdError, Inc, InstanceId, NodeName, NodeUid, PodUid, PoolName, ShapeName, SignalName, Token,
-    TokenParts, Ver, WriteId, Zone,
+    ClusterId, HolderId, IdError, Inc, InstanceId, NodeName, NodeUid, PodUid, PoolName, ShapeName,
+    SignalName, Token, TokenParts, Ver, WriteId, Zone,
 };
 pub use quantity::{Fixed, FixedError, Ratio, Resources, Unit};
 pub use text::{escape, truncated};

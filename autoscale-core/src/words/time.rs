@@ -242,7 +242,8 @@ impl FromStr for Span {
             let (number, tail) = rest.split_at_checked(digits).ok_or(SpanError)?;
             let letters = tail.len() - tail.trim_start_matches(|c: char| c.is_ascii_alphabetic()).len();
             let (unit, tail) = tail.split_at_checked(letters).ok_or(SpanError)?;
-            let size = UNITS.iter().find(|(name, _)| *name == unit).map(|(_, size)| *size).ok_or(SpanError)?;
+            let size =
+                UNITS.iter().find(|(name, _)| *name == unit).map(|(_, size)| *size).ok_or(SpanError)?;
             if size >= last {
                 return Err(SpanError);
             }
@@ -286,7 +287,9 @@ mod tests {
 
     #[test]
     fn spans_read_and_print() {
-        for (text, ms) in [("90s", 90_000), ("1h30m", 5_400_000), ("250ms", 250), ("7d", 604_800_000), ("0s", 0)] {
+        for (text, ms) in
+            [("90s", 90_000), ("1h30m", 5_400_000), ("250ms", 250), ("7d", 604_800_000), ("0s", 0)]
+        {
             assert_eq!(text.parse(), Ok(Span::from_millis(ms)), "{text}");
         }
         for text in ["", "10", "m", "10x", "-5s", "5s1h", "1.5h", "99999999999999999999d", "5 s", "1m1m"] {

@@ -1,0 +1,99 @@
+//! The policy: what an operator asks for. A [`Policy`] that exists is valid.
+
+mod pool;
+mod rule;
+
+use std::collections::BTreeMap;
+
+use crate::words::{ClusterId, ContentHash, PoolName, Ratio, SignalName, Span};
+
+pub use pool::{OnRebalance, PoolPolicy, Purchase, Shape, SystemPods};
+pub use rule::{Bound, Rule, SignalSpec};
+
+/// A valid policy. Immutable; its [`hash`](Policy::hash) is carried by every decision.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Policy {
+    pub(in crate::data::policy) cluster: ClusterId,
+    pub(in crate::data::policy) tick: TickPolicy,
+    pub(in crate::data::policy) health: HealthPolicy,
+    pub(in crate::data::policy) signals: BTreeMap<SignalName, SignalSpec>,
+    pub(in crate::data::policy) pools: BTreeMap<PoolName, PoolPolicy>,
+    pub(in crate::data::policy) hash: ContentHash,
+}
+
+impl Policy {
+    /// The cluster it is for.
+    pub fn cluster(&self) -> &ClusterId {
+        &self.cluster
+    }
+
+    /// How often and how long a tick runs.
+    pub fn tick(&self) -> &TickPolicy {
+        &self.tick
+    }
+
+    /// When the cluster counts as too unhealthy to be scaled.
+    pub fn health(&self) -> &HealthPolicy {
+        &self.health
+    }
+
+    /// Every declared signal.
+    pub fn signals(&self) -> &BTreeMap<SignalName, SignalSpec> {
+        &self.signals
+    }
+
+    /// Every pool, by name.
+    pub fn pools(&self) -> &BTreeMap<PoolName, PoolPolicy> {
+        &self.pools
+    }
+
+    /// One pool.
+    pub fn pool(&self, name: &PoolName) -> Option<&PoolPolicy> {
+        self.pools.get(name)
+    }
+
+    /// The content hash: the same policy has the same hash, however it was written down.
+    pub fn hash(&self) -> &ContentHash {
+        &self.hash
+    }
+}
+
+/// How often and how long a tick runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct TickPolicy {
+    /// From the start of one tick to the start of the next. Default 2 minutes, as in the reference system.
+    pub interval: Span,
+    /// After which a tick has ended, whatever happens. Default 30 s. Effects stop 8 s before it.
+    pub limit: Span,
+}
+
+impl Default for TickPolicy {
+    fn default() -> Self {
+        Self { interval: Span::from_mins(2), limit: Span::from_secs(30) }
+    }
+}
+
+impl TickPolicy {
+    /// How long a lease is good for: the limit and 30 s (rule R4).
+    pub const fn lease_ttl(&self) -> Span {
+        self.limit.plus(Span::from_secs(30))
+    }
+}
+
+/// When the cluster counts as too unhealthy to be scaled: more unready nodes than `tolerated`, **and** more
+/// than `ratio` of all nodes. Defaults 3 and 45 %, as in Cluster Autoscaler.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct HealthPolicy {
+    /// So many unready nodes are always tolerated.
+    pub tolerated: u32,
+    /// So large a share of unready nodes is always tolerated.
+    pub ratio: Ratio,
+}
+
+impl Default for HealthPolicy {
+    fn default() -> Self {
+        Self { tolerated: 3, ratio: Ratio::percent(45) }
+    }
+}
