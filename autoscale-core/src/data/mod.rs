@@ -1,3 +1,7 @@
 //! F1: what goes in and out of a decision, as plain data.
 
+pub mod explain;
+pub mod order;
 pub mod policy;
+pub mod record;
+pub mod view;

@@ -134,8 +134,23 @@ impl Unit {
 }
 
 /// A share of a whole in millionths, from 0 to 1.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
+#[serde(try_from = "u32", into = "u32")]
 pub struct Ratio(u32);
+
+impl TryFrom<u32> for Ratio {
+    type Error = &'static str;
+
+    fn try_from(micros: u32) -> Result<Self, Self::Error> {
+        Self::from_micros(micros).ok_or("expected at most 1000000 millionths")
+    }
+}
+
+impl From<Ratio> for u32 {
+    fn from(ratio: Ratio) -> Self {
+        ratio.0
+    }
+}
 
 impl Ratio {
     /// From whole percent; more than 100 becomes 100.

@@ -1,0 +1,294 @@
+//! Operations: the launch or the removal of one instance.
+
+use serde::{Deserialize, Serialize};
+
+use super::Mark;
+use crate::data::order::{Offering, OpId, Refusal};
+use crate::words::{Elapsed, HolderId, InstanceId, NodeName, NodeUid, PoolName, Timestamp, Token, Ver};
+
+/// Why an action was begun.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Cause {
+    /// To change a pool's size. At most one such action is open.
+    Scale,
+    /// To replace doomed or dead instances; runs beside a scaling action.
+    Replace,
+}
+
+/// One operation. Operations with the same `seq` are one action.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Op {
+    /// The action.
+    pub seq: u64,
+    /// Which instance of the action.
+    pub slot: u32,
+    /// Why the action was begun.
+    pub cause: Cause,
+    /// The pool it belongs to.
+    pub pool: PoolName,
+    /// When it was begun.
+    pub started: Elapsed,
+    /// What it does.
+    pub kind: OpKind,
+}
+
+/// What an operation does.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum OpKind {
+    /// Buys one instance.
+    Launch(Launch),
+    /// Ends one instance.
+    Remove(Remove),
+}
+
+/// One attempt to buy one instance: one token, one offering.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Attempt {
+    /// From 1.
+    pub number: u32,
+    /// What is asked for.
+    pub offering: Offering,
+    /// The name of the attempt.
+    pub token: Token,
+    /// The version that authorises the send now due; zero when none is.
+    pub armed: Ver,
+    /// Who was authorised last.
+    pub sender: Option<HolderId>,
+    /// When, on the record's timeline.
+    pub sent_at: Option<Elapsed>,
+    /// When, by the sender's wall clock; both have to be `D` ago before a clean ask.
+    pub sent_wall: Option<Timestamp>,
+    /// When it was authorised for the first time.
+    pub first_sent: Option<Elapsed>,
+    /// How many sends may still be under way: authorised since the last time that none was.
+    pub asks: u32,
+}
+
+/// A launch.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Launch {
+    /// What is pinned for the whole operation, for the provider to read.
+    pub pinned: String,
+    /// The present attempt.
+    pub attempt: Attempt,
+    /// Earlier attempts, each with the definite refusal that allowed the next.
+    pub earlier: Vec<(Attempt, Refusal)>,
+    /// Where it stands.
+    pub state: LaunchState,
+}
+
+/// Where a launch stands.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum LaunchState {
+    /// Not sent.
+    Planned,
+    /// Authorised to be sent, and not yet answered for certain.
+    Sent,
+    /// Unclear twice. Nobody sends until then; afterwards one clean ask with the same token.
+    Cooling {
+        /// On the record's timeline.
+        until: Elapsed,
+    },
+    /// Refused for certain; the next attempt may follow.
+    Refused {
+        /// Why.
+        why: Refusal,
+    },
+    /// Bought; it has to become a Ready node.
+    Launched {
+        /// What was bought.
+        instance: InstanceId,
+        /// Since when complete surveys have seen, without a gap, that it has not joined.
+        unjoined: Option<Mark>,
+    },
+    /// It did not join, and must not be ended either. The pool's launches stop.
+    Aside {
+        /// What was bought.
+        instance: InstanceId,
+        /// In words.
+        why: String,
+    },
+    /// It did not join and is being ended. Irrevocable.
+    Terminating {
+        /// What was bought.
+        instance: InstanceId,
+        /// Whether the cloud has accepted.
+        accepted: bool,
+        /// Since when complete listings have been without it.
+        absent: Option<Mark>,
+    },
+    /// Bought and gone again before it joined, or never bought at all.
+    Dead {
+        /// In words.
+        why: String,
+    },
+}
+
+/// A removal.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Remove {
+    /// Whom.
+    pub instance: InstanceId,
+    /// Its node, if it has one.
+    pub node: Option<(NodeName, NodeUid)>,
+    /// Why.
+    pub why: RemoveWhy,
+    /// Until when the node has to be empty.
+    pub deadline: Elapsed,
+    /// Short hashes of the controllers whose pods it moves; their pending pods are our own doing (rule R16).
+    pub displaced: Vec<u32>,
+    /// Where it stands.
+    pub state: RemoveState,
+}
+
+/// Why an instance is removed.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum RemoveWhy {
+    /// The pool is larger than needed.
+    Idle,
+    /// The pool is above `max`.
+    AboveMax,
+    /// The cloud will take it.
+    Interruption,
+    /// The cloud recommends to move, and its replacement has joined.
+    Rebalance,
+    /// The cloud has already ended it; its Node object is left.
+    Dead,
+    /// A cordon of ours without an operation: to be taken back.
+    Orphan,
+}
+
+/// Where a removal stands.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum RemoveState {
+    /// Nothing done yet.
+    Planned,
+    /// New pods are kept away; pods are asked to leave.
+    Cordoned,
+    /// Empty, and being ended. Irrevocable.
+    Terminating {
+        /// Whether the cloud has accepted.
+        accepted: bool,
+        /// Since when complete listings have been without it.
+        absent: Option<Mark>,
+    },
+    /// The instance is gone; its Node object is left.
+    Gone,
+    /// To be uncordoned.
+    RollingBack {
+        /// Why.
+        why: Rollback,
+    },
+    /// The cloud refuses for good. Cordoned, counted for `max`, not for `min`.
+    Parked {
+        /// The missing permission or the protection.
+        why: String,
+    },
+}
+
+/// Why a removal is rolled back.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Rollback {
+    /// The node was not empty in time.
+    Timeout,
+    /// A pod turned up that may not be moved.
+    Blocked {
+        /// In words.
+        why: String,
+    },
+    /// The capacity is needed again.
+    Recalled,
+    /// Somebody uncordoned the node.
+    Uncordoned,
+    /// Serving nodes would fall below `min`.
+    BelowMin,
+    /// The notice was withdrawn, or its instance lives on.
+    Void,
+    /// A cordon of ours that belongs to no operation.
+    Orphan,
+    /// The cordon was superseded by a later one.
+    Superseded,
+}
+
+impl Op {
+    /// Its name.
+    pub const fn id(&self) -> OpId {
+        OpId::new(self.seq, self.slot)
+    }
+
+    /// The instance it is about, once there is one.
+    pub const fn instance(&self) -> Option<&InstanceId> {
+        match &self.kind {
+            OpKind::Remove(remove) => Some(&remove.instance),
+            OpKind::Launch(launch) => launch.instance(),
+        }
+    }
+
+    /// The launch, if it is one.
+    pub const fn launch(&self) -> Option<&Launch> {
+        match &self.kind {
+            OpKind::Launch(launch) => Some(launch),
+            OpKind::Remove(_) => None,
+        }
+    }
+
+    /// The removal, if it is one.
+    pub const fn remove(&self) -> Option<&Remove> {
+        match &self.kind {
+            OpKind::Remove(remove) => Some(remove),
+            OpKind::Launch(_) => None,
+        }
+    }
+
+    /// Whether it no longer stands in the way of other actions: parked, or kept aside.
+    pub const fn is_set_aside(&self) -> bool {
+        match &self.kind {
+            OpKind::Remove(remove) => matches!(remove.state, RemoveState::Parked { .. }),
+            OpKind::Launch(launch) => matches!(launch.state, LaunchState::Aside { .. }),
+        }
+    }
+}
+
+impl Launch {
+    /// The instance that was bought, once that is certain.
+    pub const fn instance(&self) -> Option<&InstanceId> {
+        match &self.state {
+            LaunchState::Launched { instance, .. }
+            | LaunchState::Aside { instance, .. }
+            | LaunchState::Terminating { instance, .. } => Some(instance),
+            LaunchState::Planned
+            | LaunchState::Sent
+            | LaunchState::Cooling { .. }
+            | LaunchState::Refused { .. }
+            | LaunchState::Dead { .. } => None,
+        }
+    }
+
+    /// Whether it may have bought something of which nothing is known yet (rule R9).
+    pub const fn may_have_bought(&self) -> bool {
+        matches!(self.state, LaunchState::Planned | LaunchState::Sent | LaunchState::Cooling { .. })
+    }
+}
+
+impl RemoveState {
+    /// Whether there is no way back.
+    pub const fn is_irrevocable(&self) -> bool {
+        matches!(self, Self::Terminating { .. } | Self::Gone | Self::Parked { .. })
+    }
+}
