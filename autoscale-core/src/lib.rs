@@ -2,5 +2,9 @@
 
 pub mod data;
 #[cfg(feature = "driver")]
+pub mod driver;
+#[cfg(feature = "driver")]
 pub mod ports;
+#[cfg(feature = "sim")]
+pub mod sim;
 pub mod words;

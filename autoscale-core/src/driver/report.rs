@@ -1,0 +1,85 @@
+//! What a tick did.
+
+use crate::data::explain::Explanation;
+use crate::data::order::Outcome;
+use crate::data::record::{IncomingNotice, Record};
+use crate::data::view::View;
+use crate::words::{HolderId, Span, Timestamp};
+
+/// What makes a tick run.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub enum Trigger {
+    /// It is time.
+    #[default]
+    Schedule,
+    /// The cloud announces something.
+    Notices(Vec<IncomingNotice>),
+}
+
+/// How a tick ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Ended {
+    /// Nothing more was due, or the time was up; what is left is in the record.
+    Done,
+    /// Another tick holds the lease. Notices were stored all the same.
+    Busy {
+        /// Who.
+        holder: HolderId,
+        /// Until when, by its clock.
+        until: Timestamp,
+    },
+    /// The record cannot be read or is not ours: nothing was written, nothing was done. A person has to look.
+    Halted {
+        /// What is wrong and what to do.
+        why: String,
+    },
+    /// The store did not answer or others kept winning: nothing was done.
+    NoAuthority {
+        /// In words.
+        why: String,
+    },
+}
+
+/// One round of a tick.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Round {
+    /// The record the decision was made on.
+    pub before: Record,
+    /// What was seen.
+    pub view: View,
+    /// What was decided and why.
+    pub explanation: Explanation,
+    /// The record that was stored, if the decision changed it and the store applied it.
+    pub stored: Option<Record>,
+    /// What was done, and what is known of it.
+    pub outcomes: Vec<Outcome>,
+}
+
+/// What a tick did.
+#[derive(Clone, Debug)]
+#[must_use = "a tick that stored no notices must be repeated"]
+#[non_exhaustive]
+pub struct Report {
+    /// When it began, by the driver's wall clock.
+    pub at: Timestamp,
+    /// How it ended.
+    pub ended: Ended,
+    /// Its rounds.
+    pub rounds: Vec<Round>,
+    /// Whether every notice of the trigger is in the record, or needs no entry. If not, deliver them again.
+    pub notices_stored: bool,
+    /// The next tick is due after this at the latest; `None` leaves it to the policy's interval.
+    pub wake_in: Option<Span>,
+    /// What somebody should look at.
+    pub alarms: Vec<String>,
+}
+
+impl Report {
+    /// A tick that has only begun.
+    pub const fn new(at: Timestamp, ended: Ended) -> Self {
+        Self { at, ended, rounds: Vec::new(), notices_stored: false, wake_in: None, alarms: Vec::new() }
+    }
+}
