@@ -55,7 +55,7 @@ pub struct Told {
 }
 
 /// What a run found.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default)]
 #[non_exhaustive]
 pub struct Report {
     /// Ticks begun.
