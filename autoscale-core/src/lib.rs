@@ -3,6 +3,8 @@
 pub mod data;
 #[cfg(feature = "driver")]
 pub mod driver;
+#[cfg(feature = "memory")]
+pub mod memory;
 #[cfg(feature = "driver")]
 pub mod ports;
 #[cfg(feature = "sim")]
