@@ -1,4 +1,5 @@
 //! Everything that a policy is refused for, with the exact text.
+#![allow(clippy::unwrap_used)]
 
 use autoscale_core::data::policy::Policy;
 use serde_json::{Value, json};
