@@ -1,16 +1,44 @@
 //! The policy: what an operator asks for. A [`Policy`] that exists is valid.
 
+mod builder;
+mod check;
+mod error;
+mod names;
 mod pool;
+mod raw;
+mod read;
 mod rule;
+mod units;
+mod write;
 
 use std::collections::BTreeMap;
 
 use crate::words::{ClusterId, ContentHash, PoolName, Ratio, SignalName, Span};
 
+pub use builder::{PolicyBuilder, PoolBuilder, Threshold, When};
+pub use error::{PolicyError, PolicyErrors};
 pub use pool::{OnRebalance, PoolPolicy, Purchase, Shape, SystemPods};
 pub use rule::{Bound, Rule, SignalSpec};
 
 /// A valid policy. Immutable; its [`hash`](Policy::hash) is carried by every decision.
+///
+/// Made by [`Policy::builder`], by [`Policy::from_json`] or with serde; all three share one check, which finds
+/// everything that is wrong at once. The signals `cpu` and `memory`, both ratios, are always declared.
+///
+/// ```
+/// # use autoscale_core::data::policy::Policy;
+/// let errors = Policy::from_json(
+///     r#"{"version": 1, "cluster": "shop", "pools": {"web": {
+///         "min": 12, "zones": ["eu-west-1a"], "cooldown": "5",
+///         "shape": {"name": "m6i.large", "cpu": 2, "memory": "8Gi", "pods": 110},
+///         "up": [{"signal": "cpu", "above": 70}]}}}"#,
+/// )
+/// .unwrap_err();
+/// assert_eq!(errors.count(), 3);
+/// let text = errors.to_string();
+/// assert!(text.contains("pools.web.min: 12: expected at most max, which is 10"));
+/// assert!(text.contains("70 percent is written 70%"));
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Policy {
     pub(in crate::data::policy) cluster: ClusterId,

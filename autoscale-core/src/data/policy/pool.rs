@@ -93,7 +93,8 @@ pub struct PoolPolicy {
     pub pods_per_node: u32,
     /// Any of these grows the pool. Default: `cpu` above 70 %.
     pub up: Vec<Rule>,
-    /// All of these together let the pool shrink; none means that it never does. Default: `cpu` below 30 % for 600 s.
+    /// All of these together let the pool shrink; none means that it never does. Default: `cpu` below 30 % for
+    /// 600 s, or three tick intervals where that is longer; a rule of one's own lasts as long by default.
     pub down: Vec<Rule>,
     /// Pods pending for so long grow the pool; `None` ignores them. Default 180 s.
     pub pending_for: Option<Span>,
@@ -107,9 +108,11 @@ pub struct PoolPolicy {
     pub cooldown_up: Span,
     /// Pause between any finished scaling action and the next scale-down. Default 600 s.
     pub cooldown_down: Span,
-    /// How long an instance may take to become a Ready node. Default 600 s.
+    /// How long an instance may take to become a Ready node. At least one tick interval; default 600 s, or one tick
+    /// interval where that is longer.
     pub join_timeout: Span,
-    /// How long a drain may take before it is rolled back. Default 300 s; at least three tick intervals.
+    /// How long a drain may take before it is rolled back. At least three tick intervals; default 300 s, or three
+    /// tick intervals where that is longer.
     pub drain_timeout: Span,
     /// How far the populations of two zones may differ before zone balance goes before the purchase. Default 2.
     pub max_zone_skew: u32,

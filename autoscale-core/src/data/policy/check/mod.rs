@@ -1,0 +1,121 @@
+//! The one function that makes a [`Policy`] out of what was written, or says everything that is wrong with it.
+
+mod pool;
+mod rules;
+
+use std::collections::BTreeMap;
+
+use super::error::PolicyErrors;
+use super::raw::Raw;
+use super::read::{At, MAX_SPAN, Sink};
+use super::{HealthPolicy, Policy, PoolPolicy, SignalSpec, TickPolicy, units, write};
+use crate::words::{ClusterId, ContentHash, PoolName, Ratio, SignalName, Span, Unit};
+
+/// Signals that need no declaration; both are ratios.
+const BUILT_IN: [&str; 2] = ["cpu", "memory"];
+const MAX_POOLS: usize = 1_000;
+const MAX_SIGNALS: usize = 1_000;
+
+/// Makes a policy, or says everything that is wrong.
+pub(super) fn check(raw: &Raw) -> Result<Policy, PolicyErrors> {
+    let sink = Sink::default();
+    let policy = policy(&At::root(raw, &sink));
+    sink.finish(policy)
+}
+
+/// What the checks of a pool need to know of the rest. `None`: wrong, and said so already.
+struct Context {
+    interval: Option<Span>,
+    signals: Option<BTreeMap<SignalName, Option<SignalSpec>>>,
+}
+
+fn policy(at: &At<'_>) -> Option<Policy> {
+    let keys = ["version", "cluster", "tick", "health", "signals", "pools"];
+    let fields = at.fields("a map with version, cluster and pools", &keys)?;
+    let version = fields.get("version");
+    if version.raw() != Some(&Raw::Whole(1)) {
+        let _: Option<()> = version.wrong("1");
+    }
+    let cluster = fields.get("cluster").id::<ClusterId>();
+    let (interval, limit) = tick(&fields.get("tick"));
+    let health = fields.get("health").or(HealthPolicy::default(), health);
+    let context = Context { interval, signals: signals(&fields.get("signals")) };
+    let pools = pools(&fields.get("pools"), &context);
+    let signals = context.signals?.into_iter().filter_map(|(name, spec)| Some((name, spec?))).collect();
+    let mut policy = Policy {
+        cluster: cluster?,
+        tick: TickPolicy { interval: interval?, limit: limit? },
+        health: health?,
+        signals,
+        pools: pools?,
+        hash: ContentHash::of(&[]),
+    };
+    policy.hash = ContentHash::of(&write::canonical_bytes(&policy));
+    Some(policy)
+}
+
+fn tick(at: &At<'_>) -> (Option<Span>, Option<Span>) {
+    let TickPolicy { interval, limit } = TickPolicy::default();
+    if !at.is_given() {
+        return (Some(interval), Some(limit));
+    }
+    let Some(fields) = at.fields("a map with interval and limit", &["interval", "limit"]) else {
+        return (None, None);
+    };
+    // Effects stop 8 s before the limit; a limit of 10 s leaves two seconds for them.
+    let limits = (Span::from_secs(10), Span::from_mins(15));
+    (
+        fields.get("interval").or(interval, |at| at.span(Span::from_secs(1), Span::from_mins(60))),
+        fields.get("limit").or(limit, |at| at.span(limits.0, limits.1)),
+    )
+}
+
+fn health(at: &At<'_>) -> Option<HealthPolicy> {
+    let fields = at.fields("a map with tolerated and ratio", &["tolerated", "ratio"])?;
+    let HealthPolicy { tolerated, ratio } = HealthPolicy::default();
+    let tolerated = fields.get("tolerated").or(tolerated, |at| at.whole(0..=pool::MAX_NODES));
+    let ratio = fields.get("ratio").or(ratio, |at| {
+        let micros = at.quantity("a percentage", units::ratio)?.as_micros();
+        Ratio::from_micros(u32::try_from(micros).ok()?)
+    });
+    Some(HealthPolicy { tolerated: tolerated?, ratio: ratio? })
+}
+
+fn signals(at: &At<'_>) -> Option<BTreeMap<SignalName, Option<SignalSpec>>> {
+    let given = at.clone().or(BTreeMap::new(), |at| at.entries("signals", MAX_SIGNALS))?;
+    let mut signals = BTreeMap::new();
+    for name in BUILT_IN.iter().filter_map(|name| SignalName::new(name).ok()) {
+        signals.insert(name, Some(SignalSpec::new(Unit::Ratio)));
+    }
+    for (name, at) in given {
+        let spec = signal(&at, BUILT_IN.contains(&name));
+        if let Some(name) = at.name::<SignalName>(name) {
+            signals.insert(name, spec);
+        }
+    }
+    Some(signals)
+}
+
+fn signal(at: &At<'_>, built_in: bool) -> Option<SignalSpec> {
+    let fields = at.fields("a map with unit", &["unit", "stale_after"])?;
+    let unit = fields.get("unit");
+    let unit = if built_in { unit.or(Unit::Ratio, At::word) } else { unit.word() };
+    let default = SignalSpec::new(Unit::Ratio).stale_after;
+    let stale_after = fields.get("stale_after").or(default, |at| at.span(Span::from_secs(1), MAX_SPAN));
+    Some(SignalSpec { unit: unit?, stale_after: stale_after? })
+}
+
+fn pools(at: &At<'_>, context: &Context) -> Option<BTreeMap<PoolName, PoolPolicy>> {
+    let given = at.entries("pools", MAX_POOLS)?;
+    if given.is_empty() {
+        return at.wrong("at least one pool");
+    }
+    let mut pools = BTreeMap::new();
+    for (name, at) in given {
+        let name = at.name::<PoolName>(name);
+        if let (Some(name), Some(pool)) = (name.clone(), pool::pool(&at, name, context)) {
+            pools.insert(name, pool);
+        }
+    }
+    Some(pools)
+}

@@ -1,0 +1,178 @@
+//! One pool.
+
+use std::collections::BTreeSet;
+
+use super::{Context, rules};
+use crate::data::policy::names::Named;
+use crate::data::policy::read::{At, Fields, MAX_SPAN};
+use crate::data::policy::{OnRebalance, PoolPolicy, Purchase, Shape, SystemPods, units};
+use crate::words::{PoolName, Resources, ShapeName, Span, Zone};
+
+/// No pool is larger.
+pub(super) const MAX_NODES: u32 = 10_000;
+const MAX_BATCH: u32 = 100;
+const MAX_ZONES: usize = 64;
+
+const KEYS: [&str; 23] = [
+    "min",
+    "max",
+    "zones",
+    "shape",
+    "purchases",
+    "pods_per_node",
+    "up",
+    "down",
+    "pending",
+    "step_up",
+    "step_down",
+    "max_batch",
+    "cooldown_up",
+    "cooldown_down",
+    "join_timeout",
+    "drain_timeout",
+    "max_zone_skew",
+    "backoff_initial",
+    "backoff_max",
+    "replacement_surge",
+    "on_rebalance",
+    "adopt",
+    "system_pods",
+];
+
+/// Reads everything before it gives up, so that all errors are found.
+pub(super) fn pool(at: &At<'_>, name: Option<PoolName>, context: &Context) -> Option<PoolPolicy> {
+    let fields = at.fields("a map with zones and shape", &KEYS)?;
+    let whole = |key, default, least, most| fields.get(key).or(default, |at| at.whole(least..=most));
+    let span = |key, default| fields.get(key).or(default, |at| at.span(Span::ZERO, MAX_SPAN));
+
+    let min = whole("min", 2, 0, MAX_NODES);
+    let max = whole("max", 10, 1, MAX_NODES);
+    at_most(&fields, ("min", min), ("max", max));
+    let zones = zones(&fields.get("zones"));
+    let shape = shape(&fields.get("shape"));
+    let purchases = fields.get("purchases").or(vec![Purchase::Spot, Purchase::OnDemand], purchases);
+    let pods_per_node = whole("pods_per_node", 10, 1, MAX_NODES);
+    let (up, down) = rules::both(&fields, context);
+    let pending_for = fields.get("pending").or(Some(Span::from_secs(180)), rules::pending);
+    let step_up = whole("step_up", 1, 1, MAX_NODES);
+    let step_down = whole("step_down", 1, 1, MAX_NODES);
+    let max_batch = whole("max_batch", 10, 1, MAX_BATCH);
+    at_most(&fields, ("step_up", step_up), ("max_batch", max_batch));
+    at_most(&fields, ("step_down", step_down), ("max_batch", max_batch));
+    let cooldown_up = span("cooldown_up", Span::from_secs(300));
+    let cooldown_down = span("cooldown_down", Span::from_secs(600));
+    let (join_timeout, drain_timeout) = timeouts(&fields, context.interval);
+    let max_zone_skew = whole("max_zone_skew", 2, 1, MAX_NODES);
+    let backoff_initial = span("backoff_initial", Span::from_mins(5));
+    let backoff_max = span("backoff_max", Span::from_mins(30));
+    at_most(&fields, ("backoff_initial", backoff_initial), ("backoff_max", backoff_max));
+    let replacement_surge = whole("replacement_surge", 0, 0, MAX_NODES);
+    at_most(&fields, ("replacement_surge", replacement_surge), ("max", max));
+    let on_rebalance = fields.get("on_rebalance").or(OnRebalance::default(), At::word);
+    let adopt = fields.get("adopt").or(false, At::flag);
+    let system_pods = fields.get("system_pods").or(SystemPods::default(), At::word);
+
+    Some(PoolPolicy {
+        name: name?,
+        min: min?,
+        max: max?,
+        zones: zones?,
+        shape: shape?,
+        purchases: purchases?,
+        pods_per_node: pods_per_node?,
+        up,
+        down,
+        pending_for: pending_for?,
+        step_up: step_up?,
+        step_down: step_down?,
+        max_batch: max_batch?,
+        cooldown_up: cooldown_up?,
+        cooldown_down: cooldown_down?,
+        join_timeout: join_timeout?,
+        drain_timeout: drain_timeout?,
+        max_zone_skew: max_zone_skew?,
+        backoff_initial: backoff_initial?,
+        backoff_max: backoff_max?,
+        replacement_surge: replacement_surge?,
+        on_rebalance: on_rebalance?,
+        adopt: adopt?,
+        system_pods: system_pods?,
+    })
+}
+
+fn at_most<T: Ord + std::fmt::Display>(
+    fields: &Fields<'_>,
+    small: (&str, Option<T>),
+    large: (&str, Option<T>),
+) {
+    if let ((key, Some(value)), (other, Some(most))) = (small, large)
+        && value > most
+    {
+        fields.get(key).clash(value, format_args!("at most {other}, which is {most}"));
+    }
+}
+
+fn zones(at: &At<'_>) -> Option<Vec<Zone>> {
+    let items = at.list("zones", MAX_ZONES)?;
+    if items.is_empty() {
+        return at.wrong("at least one zone");
+    }
+    let mut seen = BTreeSet::new();
+    let mut zones = Vec::new();
+    for (item, zone) in items.iter().filter_map(|item| Some((item, item.id::<Zone>()?))) {
+        if seen.insert(zone.clone()) {
+            zones.push(zone);
+        } else {
+            let _: Option<()> = item.wrong("each zone once");
+        }
+    }
+    Some(zones)
+}
+
+fn purchases(at: &At<'_>) -> Option<Vec<Purchase>> {
+    let items = at.list("purchases", MAX_ZONES)?;
+    if items.is_empty() {
+        let names: Vec<_> = Purchase::ALL.iter().map(|word| word.name()).collect();
+        return at.wrong(format_args!("at least one of {}", names.join(", ")));
+    }
+    let mut purchases = Vec::new();
+    for (item, purchase) in items.iter().filter_map(|item| Some((item, item.word::<Purchase>()?))) {
+        if purchases.contains(&purchase) {
+            let _: Option<()> = item.wrong("each purchase once");
+        } else {
+            purchases.push(purchase);
+        }
+    }
+    Some(purchases)
+}
+
+fn shape(at: &At<'_>) -> Option<Shape> {
+    let fields = at.fields("a map with name, cpu, memory and pods", &["name", "cpu", "memory", "pods"])?;
+    let amount = |key, kind, least, read| {
+        let at = fields.get(key);
+        let amount: u64 = at.quantity(kind, read)?;
+        if amount == 0 { at.wrong(format_args!("at least {least}")) } else { Some(amount) }
+    };
+    let name = fields.get("name").id::<ShapeName>();
+    let cpu = amount("cpu", "an amount of CPU, like 2 or 500m", "1m", units::cpu);
+    let memory = amount("memory", "an amount of memory, like 8Gi", "1 byte", units::memory);
+    let pods = fields.get("pods").whole(1..=MAX_NODES);
+    Some(Shape::new(name?, Resources::new(cpu?, memory?, pods?)))
+}
+
+/// The timeouts for a join and a drain. What takes several ticks must be allowed to.
+fn timeouts(fields: &Fields<'_>, interval: Option<Span>) -> (Option<Span>, Option<Span>) {
+    let timeout = |key, default: Span, ticks: u64, words: &str| {
+        let least = interval.unwrap_or(Span::ZERO).times(ticks);
+        let at = fields.get(key);
+        let given = at.clone().or(default.max(least), |at| at.span(Span::ZERO, MAX_SPAN))?;
+        if given < least {
+            return at.wrong(format_args!("at least {least}, {words}"));
+        }
+        Some(given)
+    };
+    (
+        timeout("join_timeout", Span::from_secs(600), 1, "which is tick.interval"),
+        timeout("drain_timeout", Span::from_secs(300), 3, "three times tick.interval"),
+    )
+}

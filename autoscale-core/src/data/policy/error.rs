@@ -1,0 +1,78 @@
+//! What is wrong with a policy: everything at once.
+
+use std::fmt;
+
+/// One thing that is wrong with a policy.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{path}: {value}: expected {expected}")]
+#[non_exhaustive]
+pub struct PolicyError {
+    /// Where, like `pools.web.up[0].above`; `policy` for the whole.
+    pub path: String,
+    /// What stands there, escaped and cut after 80 characters. Texts are in quotes.
+    pub value: String,
+    /// What would have been accepted.
+    pub expected: String,
+}
+
+/// Everything that is wrong with a policy, at least one thing. `Display` prints one line for each.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PolicyErrors {
+    first: PolicyError,
+    more: Vec<PolicyError>,
+    left_out: usize,
+}
+
+impl PolicyErrors {
+    /// So many errors are kept; of the rest only the number.
+    pub const KEPT: usize = 100;
+
+    /// One error.
+    pub(super) const fn one(first: PolicyError) -> Self {
+        Self { first, more: Vec::new(), left_out: 0 }
+    }
+
+    /// One error about the whole policy.
+    pub(super) fn whole(value: String, expected: String) -> Self {
+        Self::one(PolicyError { path: "policy".to_owned(), value, expected })
+    }
+
+    /// Adds one error, or counts it when there are many.
+    pub(super) fn push(&mut self, error: PolicyError) {
+        if self.is_full() {
+            self.left_out = self.left_out.saturating_add(1);
+        } else {
+            self.more.push(error);
+        }
+    }
+
+    /// Whether further errors are only counted.
+    pub(super) const fn is_full(&self) -> bool {
+        self.more.len() + 1 >= Self::KEPT
+    }
+
+    /// The errors in the order in which they were found, at most [`KEPT`](Self::KEPT).
+    pub fn iter(&self) -> impl Iterator<Item = &PolicyError> {
+        std::iter::once(&self.first).chain(&self.more)
+    }
+
+    /// How many there are, with those that were not kept.
+    pub fn count(&self) -> usize {
+        self.more.len().saturating_add(1).saturating_add(self.left_out)
+    }
+}
+
+impl fmt::Display for PolicyErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.first, f)?;
+        for error in &self.more {
+            write!(f, "\n{error}")?;
+        }
+        match self.left_out {
+            0 => Ok(()),
+            left_out => write!(f, "\nand {left_out} more"),
+        }
+    }
+}
+
+impl std::error::Error for PolicyErrors {}
