@@ -36,14 +36,16 @@ struct Seen<'a> {
 impl Seen<'_> {
     fn launch(&self, op: &Op, launch: &Launch) -> Option<Order> {
         match &launch.state {
-            LaunchState::Sent if launch.attempt.armed == self.record.ver => Some(Order::Launch(LaunchOrder {
-                cluster: self.policy.cluster().clone(),
-                pool: op.pool.clone(),
-                offering: launch.attempt.offering.clone(),
-                token: launch.attempt.token.clone(),
-                pinned: launch.pinned.clone(),
-                not_after: Deadline::default(),
-            })),
+            LaunchState::Sent if launch.attempt.armed == self.record.ver => {
+                Some(Order::Launch(LaunchOrder {
+                    cluster: self.policy.cluster().clone(),
+                    pool: op.pool.clone(),
+                    offering: launch.attempt.offering.clone(),
+                    token: launch.attempt.token.clone(),
+                    pinned: launch.pinned.clone(),
+                    not_after: Deadline::default(),
+                }))
+            }
             LaunchState::Terminating { instance, accepted, .. } => self.terminate(instance, *accepted),
             LaunchState::Planned
             | LaunchState::Sent
@@ -110,9 +112,12 @@ impl Seen<'_> {
             last(a).cmp(&last(b)).then_with(|| a.uid.cmp(&b.uid))
         });
         let any = movable::evictable(self.cluster?, &node.name).next().is_some();
-        let pods: Vec<PodRef> = pods.into_iter().map(|p| PodRef::new(p.uid.clone(), &p.namespace, &p.name)).collect();
+        let pods: Vec<PodRef> =
+            pods.into_iter().map(|p| PodRef::new(p.uid.clone(), &p.namespace, &p.name)).collect();
         // Pods that are on their way out need no order, and still forbid to terminate.
-        any.then(|| Order::Evict(EvictOrder { node: node.name.clone(), pods, not_after: Deadline::default() }))
+        any.then(|| {
+            Order::Evict(EvictOrder { node: node.name.clone(), pods, not_after: Deadline::default() })
+        })
     }
 
     /// Until the cloud has accepted, and again while a list still shows it as alive.

@@ -65,15 +65,26 @@ mod tests {
     fn cluster(free_milli: &[u64]) -> ClusterView {
         let mut cluster = ClusterView::new(Timestamp::default(), Scope::Everything);
         for (i, milli) in free_milli.iter().enumerate() {
-            let (name, uid) = (NodeName::new(format!("n{i}")).unwrap(), NodeUid::new(format!("u{i}")).unwrap());
-            cluster.nodes.push(Node::new(name, uid, Timestamp::default(), Resources::new(*milli, 1 << 30, 10)));
+            let (name, uid) =
+                (NodeName::new(format!("n{i}")).unwrap(), NodeUid::new(format!("u{i}")).unwrap());
+            cluster.nodes.push(Node::new(
+                name,
+                uid,
+                Timestamp::default(),
+                Resources::new(*milli, 1 << 30, 10),
+            ));
         }
         cluster
     }
 
     fn pods(milli: &[u64]) -> Vec<Pod> {
         let pod = |(i, milli): (usize, &u64)| {
-            Pod::new(PodUid::new(format!("p{i}")).unwrap(), "d", format!("p{i}"), Resources::new(*milli, 1, 1))
+            Pod::new(
+                PodUid::new(format!("p{i}")).unwrap(),
+                "d",
+                format!("p{i}"),
+                Resources::new(*milli, 1, 1),
+            )
         };
         milli.iter().enumerate().map(pod).collect()
     }

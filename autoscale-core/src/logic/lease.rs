@@ -29,7 +29,13 @@ pub enum Claim {
 ///
 /// A lease counts while `now` is before its end. One that ends later than any holder could have written is not
 /// believed: a takeover is safe at any time, so a wrong clock costs work, never safety (rule R4).
-pub fn claim(policy: &Policy, fingerprint: &Fingerprint, record: &Record, me: &HolderId, now: Timestamp) -> Claim {
+pub fn claim(
+    policy: &Policy,
+    fingerprint: &Fingerprint,
+    record: &Record,
+    me: &HolderId,
+    now: Timestamp,
+) -> Claim {
     if record.min_reader > SCHEMA {
         let why = format!(
             "the record needs a reader of schema {} and this is {SCHEMA}: run a newer version",

@@ -12,7 +12,7 @@ mod movable;
 mod owners;
 mod settle;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod wanted;
 
 use crate::data::record::IncomingNotice;

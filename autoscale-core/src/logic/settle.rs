@@ -2,9 +2,11 @@
 
 use crate::data::order::{Answer, Cordoned, Order, Outcome, Refusal};
 use crate::data::policy::Policy;
-use crate::data::record::{Attempt, IncomingNotice, Launch, LaunchState, Op, OpKind, Record, Remove, RemoveState, Rollback};
-use crate::logic::decide::{finish, take_in};
+use crate::data::record::{
+    Attempt, IncomingNotice, Launch, LaunchState, Op, OpKind, Record, Remove, RemoveState, Rollback,
+};
 use crate::logic::Tick;
+use crate::logic::decide::{finish, take_in};
 use crate::words::{Elapsed, Span, Timestamp, Ver};
 
 /// The record after the outcomes of its own effects, one version on.
@@ -41,7 +43,12 @@ fn was_rolled_back(op: &Op) -> bool {
 /// The record with notices appended and nothing else changed: any tick may do this, without the lease (rule R12).
 ///
 /// `None` when there is nothing new to store.
-pub fn append_notices(record: &Record, incoming: &[IncomingNotice], tick: &Tick, now: Timestamp) -> Option<Record> {
+pub fn append_notices(
+    record: &Record,
+    incoming: &[IncomingNotice],
+    tick: &Tick,
+    now: Timestamp,
+) -> Option<Record> {
     let mut next = Record { lease: record.lease.clone(), ..written(record, tick, now) };
     let elapsed = next.time.elapsed;
     take_in(&mut next, incoming, elapsed);
@@ -125,10 +132,14 @@ fn settle_remove(remove: &mut Remove, outcome: &Outcome) -> bool {
         ) => {
             *state = RemoveState::RollingBack { why: Rollback::Superseded, tries: 0 };
         }
-        (Order::Uncordon(_), Answer::Cordoned(Cordoned::Gone), RemoveState::RollingBack { .. }) => return true,
+        (Order::Uncordon(_), Answer::Cordoned(Cordoned::Gone), RemoveState::RollingBack { .. }) => {
+            return true;
+        }
         // The next survey shows whether the mark is gone; until then every round counts.
         (Order::Uncordon(_), _, RemoveState::RollingBack { tries, .. }) => *tries = tries.saturating_add(1),
-        (Order::Terminate(_), Answer::Terminating, RemoveState::Terminating { accepted, .. }) => *accepted = true,
+        (Order::Terminate(_), Answer::Terminating, RemoveState::Terminating { accepted, .. }) => {
+            *accepted = true
+        }
         (
             Order::Terminate(_),
             Answer::Refused(Refusal::Denied { action }),

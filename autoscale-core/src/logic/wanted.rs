@@ -20,14 +20,22 @@ pub fn wanted(policy: &Policy, record: &Record, now: Timestamp) -> Scope {
                 let mark = marks.rules.get(&rule_key(Direction::Down, rule));
                 mark.is_some_and(|mark| elapsed.since(mark.since) >= rule.lasting)
             };
-            let cooldown = marks.last_up.max(marks.last_down).is_some_and(|last| last.after(pool.cooldown_down) > elapsed);
+            let cooldown = marks
+                .last_up
+                .max(marks.last_down)
+                .is_some_and(|last| last.after(pool.cooldown_down) > elapsed);
             !pool.down.is_empty() && pool.down.iter().all(held) && !cooldown
         });
     if rebalance || removal_due || record.notices.iter().any(|notice| !notice.draining) {
         return Scope::Everything;
     }
-    let mut nodes: Vec<NodeName> =
-        record.ops.iter().filter_map(Op::remove).filter_map(|r| r.node.as_ref()).map(|(name, _)| name.clone()).collect();
+    let mut nodes: Vec<NodeName> = record
+        .ops
+        .iter()
+        .filter_map(Op::remove)
+        .filter_map(|r| r.node.as_ref())
+        .map(|(name, _)| name.clone())
+        .collect();
     nodes.sort();
     nodes.dedup();
     if nodes.is_empty() { Scope::Pending } else { Scope::Nodes(nodes) }

@@ -266,7 +266,10 @@ impl Op {
     pub const fn is_set_aside(&self) -> bool {
         match &self.kind {
             OpKind::Remove(remove) => {
-                matches!(remove.state, RemoveState::Parked { .. } | RemoveState::RollingBack { tries: 2.., .. })
+                matches!(
+                    remove.state,
+                    RemoveState::Parked { .. } | RemoveState::RollingBack { tries: 2.., .. }
+                )
             }
             OpKind::Launch(launch) => matches!(launch.state, LaunchState::Aside { .. }),
         }

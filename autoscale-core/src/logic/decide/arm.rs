@@ -21,7 +21,9 @@ pub(crate) fn arm(work: &mut Work<'_>, ver: Ver) {
     let mut ops = std::mem::take(&mut work.next.ops);
     let quiet = work.next.time.quiet_until > work.now;
     ops.retain_mut(|op| {
-        let (Some(pool), OpKind::Launch(launch)) = (work.policy.pool(&op.pool), &mut op.kind) else { return true };
+        let (Some(pool), OpKind::Launch(launch)) = (work.policy.pool(&op.pool), &mut op.kind) else {
+            return true;
+        };
         launch.attempt.armed = Ver::ZERO;
         if let LaunchState::Refused { why } = launch.state.clone()
             && !next_attempt(work, (&before, &scene), pool, launch, why, (op.seq, op.slot))
@@ -97,7 +99,8 @@ fn is_due(work: &mut Work<'_>, scene: &Scene<'_>, launch: &mut Launch) -> bool {
     if due && too_old {
         // No replay any more. What it bought would be listed by now.
         if scene.listing.is_some() && work.now.since(launch.attempt.sent_at.unwrap_or(work.now)) > LIST_LAG {
-            launch.state = LaunchState::Dead { why: "it was never answered, and nothing of it is listed".to_owned() };
+            launch.state =
+                LaunchState::Dead { why: "it was never answered, and nothing of it is listed".to_owned() };
         }
         return false;
     }

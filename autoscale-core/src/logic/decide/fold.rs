@@ -4,7 +4,8 @@ use super::scene::{Body, LIST_LAG, Scene, bought};
 use super::work::{Work, rolling_back};
 use crate::data::policy::PoolPolicy;
 use crate::data::record::{
-    Cause, Launch, LaunchState, Mark, NoticeKind, Op, OpKind, Record, Remove, RemoveState, RemoveWhy, Rollback,
+    Cause, Launch, LaunchState, Mark, NoticeKind, Op, OpKind, Record, Remove, RemoveState, RemoveWhy,
+    Rollback,
 };
 use crate::data::view::Node;
 use crate::logic::marks::seen;
@@ -13,7 +14,7 @@ use crate::words::{Elapsed, Span};
 
 /// What becomes of an operation.
 enum Fate {
-    Stays(OpKind),
+    Stays(Box<OpKind>),
     /// It is finished; the action counts as done.
     Leaves,
     /// It did not reach its goal; the action does not start a cooldown.
@@ -28,7 +29,11 @@ pub(crate) fn fold(work: &mut Work<'_>) {
     let mut done = Vec::new();
     for op in &before.ops {
         let Some(pool) = work.policy.pool(&op.pool) else {
-            work.alarm(format!("operation {} belongs to pool {}, which the policy no longer has", op.id(), op.pool));
+            work.alarm(format!(
+                "operation {} belongs to pool {}, which the policy no longer has",
+                op.id(),
+                op.pool
+            ));
             kept.push(op.clone());
             continue;
         };
@@ -37,7 +42,7 @@ pub(crate) fn fold(work: &mut Work<'_>) {
             OpKind::Remove(remove) => fold_remove(work, &scene, pool, op, remove),
         };
         match fate {
-            Fate::Stays(kind) => kept.push(Op { kind, ..op.clone() }),
+            Fate::Stays(kind) => kept.push(Op { kind: *kind, ..op.clone() }),
             Fate::Leaves => done.push(op.clone()),
             Fate::Fails => {}
         }
@@ -62,13 +67,14 @@ pub(crate) fn finish(record: &mut Record, op: &Op, now: Elapsed) {
 fn fold_launch(work: &mut Work<'_>, scene: &Scene<'_>, pool: &PoolPolicy, op: &Op, launch: &Launch) -> Fate {
     let listed = bought(scene.listing, launch);
     let state = match &launch.state {
-        LaunchState::Planned | LaunchState::Sent | LaunchState::Cooling { .. } | LaunchState::Refused { .. } => {
-            match listed {
-                Some(i) if i.phase.is_alive() => LaunchState::Launched { instance: i.id.clone(), unjoined: None },
-                Some(i) => LaunchState::Dead { why: format!("{} ended before it joined", i.id) },
-                None => launch.state.clone(),
-            }
-        }
+        LaunchState::Planned
+        | LaunchState::Sent
+        | LaunchState::Cooling { .. }
+        | LaunchState::Refused { .. } => match listed {
+            Some(i) if i.phase.is_alive() => LaunchState::Launched { instance: i.id.clone(), unjoined: None },
+            Some(i) => LaunchState::Dead { why: format!("{} ended before it joined", i.id) },
+            None => launch.state.clone(),
+        },
         other => other.clone(),
     };
     match state {
@@ -105,7 +111,14 @@ fn fold_launch(work: &mut Work<'_>, scene: &Scene<'_>, pool: &PoolPolicy, op: &O
                 let node = Some((node.name.clone(), node.uid.clone()));
                 let state = RemoveState::Terminating { accepted, absent };
                 let (why, displaced) = (RemoveWhy::NeverReady, Vec::new());
-                return Fate::Stays(OpKind::Remove(Remove { instance, node, why, deadline: work.now, displaced, state }));
+                return Fate::Stays(removal(Remove {
+                    instance,
+                    node,
+                    why,
+                    deadline: work.now,
+                    displaced,
+                    state,
+                }));
             }
             match gone(work, scene, body, accepted, absent) {
                 Gone::Yes => Fate::Fails,
@@ -123,8 +136,12 @@ fn fold_launch(work: &mut Work<'_>, scene: &Scene<'_>, pool: &PoolPolicy, op: &O
     }
 }
 
-fn stays(launch: &Launch, state: LaunchState) -> OpKind {
-    OpKind::Launch(Launch { state, ..launch.clone() })
+fn stays(launch: &Launch, state: LaunchState) -> Box<OpKind> {
+    Box::new(OpKind::Launch(Launch { state, ..launch.clone() }))
+}
+
+fn removal(remove: Remove) -> Box<OpKind> {
+    Box::new(OpKind::Remove(remove))
 }
 
 fn joined(work: &mut Work<'_>, pool: &PoolPolicy, launch: &Launch) {
@@ -155,10 +172,14 @@ fn watch_join(
     work.back_off_offering(pool, &launch.attempt.offering);
     let marks = work.marks(&pool.name);
     marks.failed_joins = marks.failed_joins.saturating_add(1);
-    work.alarm(format!("launch {}: {instance} did not become a Ready node within {}", op.id(), pool.join_timeout));
+    work.alarm(format!(
+        "launch {}: {instance} did not become a Ready node within {}",
+        op.id(),
+        pool.join_timeout
+    ));
     if let Some(node) = node {
         // There is a node that was never seen Ready; it may have pods all the same: drain it like any other.
-        return Fate::Stays(OpKind::Remove(Remove {
+        return Fate::Stays(removal(Remove {
             instance,
             node: Some((node.name.clone(), node.uid.clone())),
             why: RemoveWhy::NeverReady,
@@ -186,7 +207,13 @@ enum Gone {
 
 /// Whether an instance that was told to end has ended: listed so, or missing from complete lists for 15 minutes after
 /// the cloud has accepted. One absence proves nothing (rule R10).
-fn gone(work: &Work<'_>, scene: &Scene<'_>, body: Option<&Body<'_>>, accepted: bool, absent: Option<Mark>) -> Gone {
+fn gone(
+    work: &Work<'_>,
+    scene: &Scene<'_>,
+    body: Option<&Body<'_>>,
+    accepted: bool,
+    absent: Option<Mark>,
+) -> Gone {
     if body.is_some_and(Body::is_terminated) {
         return Gone::Yes;
     }
@@ -228,11 +255,13 @@ fn fold_remove(work: &mut Work<'_>, scene: &Scene<'_>, pool: &PoolPolicy, op: &O
     match (&state, node) {
         // Gone, and no Node object is left to forget.
         (RemoveState::Gone, Some(None)) => Fate::Leaves,
-        (RemoveState::RollingBack { why, .. }, Some(node)) if node.is_none_or(|n| !is_marked(n, &work.next, op)) => {
+        (RemoveState::RollingBack { why, .. }, Some(node))
+            if node.is_none_or(|n| !is_marked(n, &work.next, op)) =>
+        {
             rolled_back(work, pool, remove, why);
             Fate::Fails
         }
-        _ => Fate::Stays(OpKind::Remove(Remove { state, ..remove.clone() })),
+        _ => Fate::Stays(removal(Remove { state, ..remove.clone() })),
     }
 }
 

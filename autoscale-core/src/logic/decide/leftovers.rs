@@ -23,12 +23,14 @@ pub(crate) fn take_up(work: &mut Work<'_>) {
         } else {
             (RemoveWhy::Dead, RemoveState::Gone)
         };
-        let Some(id) = body.map(|body| body.id.clone()).or_else(|| InstanceId::new(format!("node:{}", node.name)).ok())
+        let Some(id) =
+            body.map(|body| body.id.clone()).or_else(|| InstanceId::new(format!("node:{}", node.name)).ok())
         else {
             continue;
         };
         let named = body.and_then(|body| body.pool).or(node.pool.as_ref());
-        let pool = named.and_then(|pool| work.policy.pool(pool)).or_else(|| work.policy.pools().values().next());
+        let pool =
+            named.and_then(|pool| work.policy.pool(pool)).or_else(|| work.policy.pools().values().next());
         let Some(pool) = pool else { continue };
         let seq = work.take_seq();
         let target = (id, Some((node.name.clone(), node.uid.clone())));
@@ -41,7 +43,8 @@ type Leftover<'a, 's> = (Option<&'s Body<'a>>, &'a Node, bool);
 
 fn found<'a, 's>(work: &Work<'_>, scene: &'s Scene<'a>) -> Vec<Leftover<'a, 's>> {
     let known = |uid: &NodeUid| {
-        let mut nodes = work.next.ops.iter().filter_map(|op| op.remove()).filter_map(|remove| remove.node.as_ref());
+        let mut nodes =
+            work.next.ops.iter().filter_map(|op| op.remove()).filter_map(|remove| remove.node.as_ref());
         nodes.any(|(_, known)| known == uid)
     };
     let free = |node: &Node| !node.control_plane && !known(&node.uid);

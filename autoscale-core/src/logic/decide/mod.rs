@@ -65,7 +65,13 @@ const SOON: Span = Span::from_secs(15);
 /// # Errors
 /// [`Halt`] when a live instance carries a token of this record that the record does not know: an older copy of the
 /// record was restored.
-pub fn plan(policy: &Policy, record: &Record, view: &View, tick: &Tick, now: Timestamp) -> Result<Planned, Halt> {
+pub fn plan(
+    policy: &Policy,
+    record: &Record,
+    view: &View,
+    tick: &Tick,
+    now: Timestamp,
+) -> Result<Planned, Halt> {
     let decided = decide(policy, record, view, tick, now, true)?;
     if encoded_len(&decided.next) <= MAX_BYTES {
         return Ok(decided);
@@ -141,13 +147,17 @@ fn decide(
     let until = wall.after(policy.tick().lease_ttl());
     work.next.lease = effects.then(|| Lease { holder: tick.holder.clone(), until });
     let stale = wall < record.time.last_now || wall.since(record.time.last_now) >= HEARTBEAT;
-    let changed = founded && (effects || stale || record.is_founding() || differs(record, &work.next));
+    // A lease of this very tick is given back when nothing is left to do.
+    let holds_lease = record.lease.as_ref().is_some_and(|lease| lease.holder == tick.holder);
+    let changed =
+        founded && (effects || holds_lease || stale || record.is_founding() || differs(record, &work.next));
     let reports = situations.into_iter().map(scale::Situation::report).collect();
     let wake_in = work.next.ops.iter().any(is_moving).then_some(SOON);
     let ops = tell::operations(&work);
     let Work { next, actions, alarms, .. } = work;
     let hash = policy.hash().clone();
-    let explanation = Explanation { policy: hash, at: wall, elapsed: now, actions, pools: reports, ops, alarms };
+    let explanation =
+        Explanation { policy: hash, at: wall, elapsed: now, actions, pools: reports, ops, alarms };
     Ok(Planned { next, changed, explanation, needs, wake_in })
 }
 

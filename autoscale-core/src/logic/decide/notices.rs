@@ -8,8 +8,8 @@ use crate::data::explain::Action;
 use crate::data::order::OpId;
 use crate::data::policy::{OnRebalance, PoolPolicy};
 use crate::data::record::{
-    Cause, IncomingNotice, MAX_NOTICES, Notice, NoticeKind, OpKind, Record, RemoveState, RemoveWhy, Replacement,
-    Rollback,
+    Cause, IncomingNotice, MAX_NOTICES, Notice, NoticeKind, OpKind, Record, RemoveState, RemoveWhy,
+    Replacement, Rollback,
 };
 use crate::logic::owners::displaced_by;
 use crate::words::{Elapsed, InstanceId, Span};
@@ -18,10 +18,13 @@ use crate::words::{Elapsed, InstanceId, Span};
 pub(crate) fn take_in(record: &mut Record, incoming: &[IncomingNotice], now: Elapsed) -> usize {
     let mut dropped = 0;
     for notice in incoming {
-        let known = record.notices.iter().position(|n| n.instance == notice.instance && n.kind == notice.kind);
+        let known =
+            record.notices.iter().position(|n| n.instance == notice.instance && n.kind == notice.kind);
         match (notice.kind, known) {
             (NoticeKind::Withdrawn, _) => {
-                record.notices.retain(|n| n.instance != notice.instance || n.kind != NoticeKind::Interruption);
+                record
+                    .notices
+                    .retain(|n| n.instance != notice.instance || n.kind != NoticeKind::Interruption);
             }
             (_, Some(_)) => {}
             _ if record.notices.len() >= MAX_NOTICES => dropped += 1,
@@ -62,13 +65,14 @@ fn one(work: &mut Work<'_>, mut notice: Notice, replacements_allowed: bool) -> O
         // Not listed: foreign, gone, or not visible yet. After 15 minutes it will not come.
         return Some(notice).filter(|_| age < LIST_LAG);
     };
-    let Some(pool) = body.pool.and_then(|pool| work.policy.pool(pool)).filter(|_| body.is_member()) else {
-        return None;
-    };
+    let pool = body.pool.and_then(|pool| work.policy.pool(pool)).filter(|_| body.is_member())?;
     let gone = body.is_ending();
     let void = notice.deadline.is_some_and(|deadline| work.now >= deadline.after(VOID_AFTER)) && !gone;
     if void {
-        work.alarm(format!("the notice for {} is void: it was announced to end and lives on", notice.instance));
+        work.alarm(format!(
+            "the notice for {} is void: it was announced to end and lives on",
+            notice.instance
+        ));
         return None;
     }
     match notice.kind {
@@ -103,7 +107,13 @@ fn one(work: &mut Work<'_>, mut notice: Notice, replacements_allowed: bool) -> O
 }
 
 /// The drain of a doomed instance starts at once, beside whatever else is open.
-fn drain_doomed(work: &mut Work<'_>, scene: &Scene<'_>, pool: &PoolPolicy, notice: &mut Notice, body: &Body<'_>) {
+fn drain_doomed(
+    work: &mut Work<'_>,
+    scene: &Scene<'_>,
+    pool: &PoolPolicy,
+    notice: &mut Notice,
+    body: &Body<'_>,
+) {
     let deadline = notice.deadline.unwrap_or(work.now);
     if let Some(op) = work.next.ops.iter_mut().find(|op| op.instance() == Some(&notice.instance)) {
         // It is being removed already, or has not joined yet: the pool was shrinking, or the launch is asked anew.
@@ -183,7 +193,8 @@ fn rebalance(
     body: &Body<'_>,
 ) -> Option<Notice> {
     let Replacement::Bought(seq) = notice.replacement else {
-        return Some(notice).filter(|n| n.replacement == Replacement::Wanted && work.now.since(n.received) < GIVE_UP);
+        return Some(notice)
+            .filter(|n| n.replacement == Replacement::Wanted && work.now.since(n.received) < GIVE_UP);
     };
     if work.next.ops.iter().any(|op| op.seq == seq) || work.next.op_on(&notice.instance).is_some() {
         return Some(notice);

@@ -24,7 +24,13 @@ pub(crate) struct Pick<'a> {
 /// Every reason why an instance may not go, apart from those that depend on the other nodes.
 ///
 /// `anyone` lets nodes pass that are only young: a pool above `max` shrinks by them too.
-pub(crate) fn judge(work: &Work<'_>, scene: &Scene<'_>, pool: &PoolPolicy, body: &Body<'_>, anyone: bool) -> Vec<Held> {
+pub(crate) fn judge(
+    work: &Work<'_>,
+    scene: &Scene<'_>,
+    pool: &PoolPolicy,
+    body: &Body<'_>,
+    anyone: bool,
+) -> Vec<Held> {
     let mut held = Vec::new();
     let ownership = body.listed.map(|i| i.ownership);
     if body.is_control_plane() {
@@ -40,7 +46,8 @@ pub(crate) fn judge(work: &Work<'_>, scene: &Scene<'_>, pool: &PoolPolicy, body:
     if work.next.op_on(body.id).is_some() || scene.is_leaving(body.id) {
         held.push(Held::InProgress);
     }
-    let backoff = work.next.marks(&pool.name).nodes.iter().find(|known| known.instance == *body.id).map(|k| k.backoff);
+    let backoff =
+        work.next.marks(&pool.name).nodes.iter().find(|known| known.instance == *body.id).map(|k| k.backoff);
     if let Some(left) = backoff.map(|b| b.until.since(work.now)).filter(|left| *left > Span::ZERO) {
         held.push(Held::Backoff { left });
     }
@@ -55,7 +62,9 @@ pub(crate) fn judge(work: &Work<'_>, scene: &Scene<'_>, pool: &PoolPolicy, body:
         held.push(Held::CordonedByOthers);
     }
     if cluster.scope.covers(&node.name) {
-        held.extend(movable::evictable(cluster, &node.name).flat_map(|pod| movable::holds(pool, cluster, pod)));
+        held.extend(
+            movable::evictable(cluster, &node.name).flat_map(|pod| movable::holds(pool, cluster, pod)),
+        );
     } else {
         held.push(Held::NotSurveyed);
     }
@@ -104,7 +113,9 @@ pub(crate) fn pick<'a>(
             if let Some(left) = body.zone().and_then(|zone| zones.get_mut(zone)) {
                 *left = left.saturating_sub(1);
             }
-            picks.extend(body.node.map(|node| Pick { body: *body, node: (node.name.clone(), node.uid.clone()) }));
+            picks.extend(
+                body.node.map(|node| Pick { body: *body, node: (node.name.clone(), node.uid.clone()) }),
+            );
         }
         let node = body.node.map(|node| node.name.clone());
         held.sort();
@@ -116,18 +127,26 @@ pub(crate) fn pick<'a>(
 
 /// Whether a node will stay and take pods.
 fn remains(scene: &Scene<'_>, node: &Node) -> bool {
-    let leaving = || scene.bodies.iter().any(|b| b.node.is_some_and(|n| n.uid == node.uid) && scene.is_leaving(b.id));
+    let leaving =
+        || scene.bodies.iter().any(|b| b.node.is_some_and(|n| n.uid == node.uid) && scene.is_leaving(b.id));
     node.ready == Ready::Yes && !node.unschedulable && !node.control_plane && !leaving()
 }
 
-fn rank<'a>(scene: &Scene<'_>, zones: &BTreeMap<&Zone, u32>, (body, held): &(&Body<'a>, Vec<Held>)) -> (bool, Rank<'a>) {
+fn rank<'a>(
+    scene: &Scene<'_>,
+    zones: &BTreeMap<&Zone, u32>,
+    (body, held): &(&Body<'a>, Vec<Held>),
+) -> (bool, Rank<'a>) {
     let population = body.zone().and_then(|zone| zones.get(zone)).copied().unwrap_or(0);
     let pods = || scene.cluster.zip(body.node).into_iter().flat_map(|(c, n)| movable::evictable(c, &n.name));
     let used = pods().fold(Resources::default(), |sum, pod| sum.plus(&pod.requests));
     let healthy = body.node.is_some_and(|n| n.ready == Ready::Yes);
     let created = body.node.map_or(Timestamp::default(), |n| n.created_at);
     let count = pods().count();
-    (!held.is_empty(), (healthy, count > 0, Reverse(population), count, used.cpu_milli, created, body.id.as_str()))
+    (
+        !held.is_empty(),
+        (healthy, count > 0, Reverse(population), count, used.cpu_milli, created, body.id.as_str()),
+    )
 }
 
 /// A node that is the last in its zone stays while another zone has two more.
@@ -135,6 +154,7 @@ fn last_in_zone<'h>(zones: &BTreeMap<&Zone, u32>, body: &Body<'_>) -> impl Itera
     let zone = body.zone();
     let own = zone.and_then(|zone| zones.get(zone)).copied().unwrap_or(0);
     let most = zones.values().max().copied().unwrap_or(0);
-    let held = zone.filter(|_| own == 1 && most >= own + 2).map(|zone| Held::LastInZone { zone: zone.clone() });
+    let held =
+        zone.filter(|_| own == 1 && most >= own + 2).map(|zone| Held::LastInZone { zone: zone.clone() });
     held.into_iter()
 }

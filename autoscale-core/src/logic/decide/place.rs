@@ -26,7 +26,8 @@ pub(crate) struct Placing<'a> {
 
 impl<'a> Placing<'a> {
     pub(crate) fn new(scene: &Scene<'_>, record: &Record, pool: &'a PoolPolicy, now: Elapsed) -> Self {
-        let zones = scene.zones(record, pool).into_iter().map(|(zone, count)| (zone.clone(), count)).collect();
+        let zones =
+            scene.zones(record, pool).into_iter().map(|(zone, count)| (zone.clone(), count)).collect();
         let marks = record.marks(&pool.name).into_owned();
         Self { pool, zones, marks, refused: Vec::new(), now }
     }
@@ -42,12 +43,15 @@ impl<'a> Placing<'a> {
         let least = self.zones.values().min().copied().unwrap_or(0);
         let mut zones: Vec<(u32, &Zone)> = self.zones.iter().map(|(zone, count)| (*count, zone)).collect();
         zones.sort();
-        let (inside, beyond): (Vec<_>, Vec<_>) =
-            zones.into_iter().partition(|(count, _)| count.saturating_add(1) - least <= self.pool.max_zone_skew);
-        let offering = |purchase, zone: &Zone| Offering::new(zone.clone(), purchase, self.pool.shape.name.clone());
+        let (inside, beyond): (Vec<_>, Vec<_>) = zones
+            .into_iter()
+            .partition(|(count, _)| count.saturating_add(1) - least <= self.pool.max_zone_skew);
+        let offering =
+            |purchase, zone: &Zone| Offering::new(zone.clone(), purchase, self.pool.shape.name.clone());
         let near = self.pool.purchases.iter().flat_map(|p| inside.iter().map(|(_, zone)| offering(*p, zone)));
         let far = beyond.iter().flat_map(|(_, zone)| self.pool.purchases.iter().map(|p| offering(*p, zone)));
-        let ordered: Vec<Offering> = near.chain(far).filter(|offering| !self.refused.contains(offering)).collect();
+        let ordered: Vec<Offering> =
+            near.chain(far).filter(|offering| !self.refused.contains(offering)).collect();
         let wait = |offering: &Offering| {
             let known = self.marks.offerings.iter().find(|known| known.offering == *offering);
             known.map_or(Span::ZERO, |known| known.backoff.until.since(self.now))

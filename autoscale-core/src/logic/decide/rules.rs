@@ -99,7 +99,9 @@ fn observe(view: &View, pool: &PoolPolicy, signal: &SignalName, unit: Unit, stal
     readings.dedup();
     match readings.as_slice() {
         [] => Observed::Missing { why: "the source did not answer the query".to_owned() },
-        [Reading::Missing { why } | Reading::Failed { why }] => Observed::Missing { why: truncated(why, 200) },
+        [Reading::Missing { why } | Reading::Failed { why }] => {
+            Observed::Missing { why: truncated(why, 200) }
+        }
         [Reading::Value { value, .. }] if unit.is_share() && *value < Fixed::ZERO => {
             Observed::Missing { why: format!("a share cannot be {value}") }
         }

@@ -7,7 +7,9 @@ use super::place::{Choice, Placing};
 use super::rules;
 use super::scene::Scene;
 use super::work::Work;
-use crate::data::explain::{Counts, Direction, Hold, NodeReport, Observed, PoolReport, RuleReport, RuleState, Verdict};
+use crate::data::explain::{
+    Counts, Direction, Hold, NodeReport, Observed, PoolReport, RuleReport, RuleState, Verdict,
+};
 use crate::data::order::OpId;
 use crate::data::policy::{Bound, PoolPolicy};
 use crate::data::record::{Cause, LaunchState, RemoveState, RemoveWhy, Rollback};
@@ -58,7 +60,14 @@ pub(crate) fn situations<'a>(work: &mut Work<'a>, scene: &Scene<'_>) -> Vec<Situ
         if kept != marks.rules {
             work.marks(&pool.name).rules = kept;
         }
-        situations.push(Situation { pool, counts, rules, verdict: None, holds: Vec::new(), nodes: Vec::new() });
+        situations.push(Situation {
+            pool,
+            counts,
+            rules,
+            verdict: None,
+            holds: Vec::new(),
+            nodes: Vec::new(),
+        });
     }
     situations
 }
@@ -78,7 +87,9 @@ fn pending_by_pool(work: &mut Work<'_>, scene: &Scene<'_>) -> Option<BTreeMap<Po
     }
     if let Some(first) = unseatable.iter().min_by(|a, b| a.uid.cmp(&b.uid)) {
         let (count, name) = (unseatable.len(), truncated(&first.full_name(), 200));
-        work.alarm(format!("{count} pending pods fit on no pool's nodes and are not bought for, among them {name}"));
+        work.alarm(format!(
+            "{count} pending pods fit on no pool's nodes and are not bought for, among them {name}"
+        ));
     }
     Some(by_pool)
 }
@@ -125,7 +136,12 @@ pub(crate) fn unhealthy(work: &Work<'_>, scene: &Scene<'_>) -> Option<Hold> {
     let too_many = unready as u64 > u64::from(health.tolerated)
         && health.ratio.is_exceeded_by(unready as u64, counted.len() as u64);
     let (tolerated, ratio) = (health.tolerated, health.ratio);
-    too_many.then_some(Hold::Unhealthy { unready: unready as u32, nodes: counted.len() as u32, tolerated, ratio })
+    too_many.then_some(Hold::Unhealthy {
+        unready: unready as u32,
+        nodes: counted.len() as u32,
+        tolerated,
+        ratio,
+    })
 }
 
 /// Rolls a scale-down back when an up-rule has held for its whole duration (rule R16).
@@ -137,7 +153,11 @@ pub(crate) fn recall(work: &mut Work<'_>, situations: &[Situation<'_>]) {
 }
 
 /// One scaling action over all pools that need to grow, else over one pool that may shrink.
-pub(crate) fn scale(work: &mut Work<'_>, scene: &Scene<'_>, situations: &mut [Situation<'_>]) -> Option<Scope> {
+pub(crate) fn scale(
+    work: &mut Work<'_>,
+    scene: &Scene<'_>,
+    situations: &mut [Situation<'_>],
+) -> Option<Scope> {
     let (seq, mut slot) = (work.next.next_seq, 0);
     for situation in &mut *situations {
         grow(work, scene, situation, seq, &mut slot);
@@ -194,7 +214,9 @@ fn grow(work: &mut Work<'_>, scene: &Scene<'_>, situation: &mut Situation<'_>, s
     let mut bought = 0;
     while bought < by {
         match placing.next() {
-            Choice::Offering(offering) => work.launch(pool, OpId::new(seq, *slot), Cause::Scale, offering, None),
+            Choice::Offering(offering) => {
+                work.launch(pool, OpId::new(seq, *slot), Cause::Scale, offering, None)
+            }
             Choice::NoneUntil(left) => {
                 situation.holds.push(Hold::NoOffering { left });
                 break;
@@ -203,7 +225,11 @@ fn grow(work: &mut Work<'_>, scene: &Scene<'_>, situation: &mut Situation<'_>, s
         (bought, *slot) = (bought + 1, *slot + 1);
     }
     if bought > 0 {
-        let why = if short > 0 { format!("{} instances are fewer than min {}", counts.total, pool.min) } else { why };
+        let why = if short > 0 {
+            format!("{} instances are fewer than min {}", counts.total, pool.min)
+        } else {
+            why
+        };
         situation.verdict = Some(Verdict::Grow { by: bought, wished: wished.max(short), why });
     }
 }
@@ -221,7 +247,8 @@ fn launches_stopped(work: &mut Work<'_>, pool: &PoolPolicy) -> Option<Hold> {
     if marks.failed_joins < MAX_FAILED_JOINS {
         return None;
     }
-    let paused = marks.offerings.iter().map(|known| known.backoff.until.since(work.now)).max().unwrap_or(Span::ZERO);
+    let paused =
+        marks.offerings.iter().map(|known| known.backoff.until.since(work.now)).max().unwrap_or(Span::ZERO);
     if paused == Span::ZERO {
         work.marks(&pool.name).failed_joins = MAX_FAILED_JOINS - 1;
         return None;
@@ -246,10 +273,11 @@ fn wish(situation: &Situation<'_>) -> (u32, String) {
 }
 
 fn waiting(situation: &Situation<'_>, direction: Direction) -> Option<Hold> {
-    let waits = situation.rules.iter().filter(|r| r.direction == direction).filter_map(|rule| match rule.state {
-        RuleState::Waiting { left } => Some((left, &rule.signal)),
-        RuleState::NotCrossed | RuleState::Holds | RuleState::Unknown => None,
-    });
+    let waits =
+        situation.rules.iter().filter(|r| r.direction == direction).filter_map(|rule| match rule.state {
+            RuleState::Waiting { left } => Some((left, &rule.signal)),
+            RuleState::NotCrossed | RuleState::Holds | RuleState::Unknown => None,
+        });
     // An up-rule acts alone, down-rules act together: the soonest counts there, the latest here.
     let found = match direction {
         Direction::Up => waits.min(),
@@ -356,7 +384,8 @@ fn grows_again(situation: &Situation<'_>, count: u32) -> Option<Hold> {
     let serving = situation.counts.serving;
     situation.rules.iter().find_map(|rule| {
         let Observed::Fresh { value, .. } = rule.observed else { return None };
-        let shared = rule.direction == Direction::Up && rule.unit.is_share() && matches!(rule.bound, Bound::Above(_));
+        let shared =
+            rule.direction == Direction::Up && rule.unit.is_share() && matches!(rule.bound, Bound::Above(_));
         let projected = value.scaled(u64::from(serving), u64::from(serving.saturating_sub(count)))?;
         (shared && rule.bound.is_crossed_by(projected)).then(|| Hold::WouldGrowAgain {
             signal: rule.signal.clone(),

@@ -74,7 +74,8 @@ impl<'a> Scene<'a> {
             body.pool = pool_of(policy, record, body);
         }
         let leaving = record.ops.iter().filter(|op| is_leaving(op)).filter_map(Op::instance);
-        let doomed = record.notices.iter().filter(|n| n.kind == NoticeKind::Interruption).map(|n| &n.instance);
+        let doomed =
+            record.notices.iter().filter(|n| n.kind == NoticeKind::Interruption).map(|n| &n.instance);
         let leaving = leaving.chain(doomed).collect();
         Self { listing, cluster, bodies, strays, leaving }
     }
@@ -113,7 +114,8 @@ impl<'a> Scene<'a> {
             counts.serving += u32::from(self.is_serving(body));
             counts.leaving += u32::from(alive && self.is_leaving(body.id));
             let joined = body.node.is_some_and(|n| n.ready == Ready::Yes);
-            counts.starting += u32::from(alive && !joined && !self.is_leaving(body.id) && self.is_young(body));
+            counts.starting +=
+                u32::from(alive && !joined && !self.is_leaving(body.id) && self.is_young(body));
         }
         let uncertain = record.ops.iter().filter(|op| op.pool == *pool).filter_map(Op::launch);
         let uncertain = uncertain.filter(|launch| launch.may_have_bought()).count() as u32;
@@ -124,7 +126,9 @@ impl<'a> Scene<'a> {
 
     /// Whether it may still be starting: launched, by whatever clock, less than an hour ago, or unknown when.
     fn is_young(&self, body: &Body<'_>) -> bool {
-        let (Some(listing), Some(at)) = (self.listing, body.listed.and_then(|i| i.launched_at)) else { return true };
+        let (Some(listing), Some(at)) = (self.listing, body.listed.and_then(|i| i.launched_at)) else {
+            return true;
+        };
         listing.at.since(at) < Span::from_mins(60)
     }
 
@@ -134,7 +138,11 @@ impl<'a> Scene<'a> {
             let young = self.cluster.is_some_and(|cluster| cluster.at.since(node.created_at) < LIST_LAG);
             node.ready == Ready::Yes || young
         };
-        self.strays.iter().filter(|node| node.pool.as_ref() == Some(pool) && !node.control_plane).filter(fresh).count()
+        self.strays
+            .iter()
+            .filter(|node| node.pool.as_ref() == Some(pool) && !node.control_plane)
+            .filter(fresh)
+            .count()
     }
 
     /// How many members are alive or about to be in each zone of the policy.
@@ -143,7 +151,8 @@ impl<'a> Scene<'a> {
         let alive = self.members(&pool.name).filter(|b| b.listed.is_none_or(|i| i.phase.is_alive()));
         let alive = alive.filter(|body| !self.is_leaving(body.id)).filter_map(Body::zone);
         let asked = record.ops.iter().filter(|op| op.pool == pool.name).filter_map(Op::launch);
-        let asked = asked.filter(|launch| launch.may_have_bought()).map(|launch| &launch.attempt.offering.zone);
+        let asked =
+            asked.filter(|launch| launch.may_have_bought()).map(|launch| &launch.attempt.offering.zone);
         for zone in alive.chain(asked) {
             if let Some(count) = zones.get_mut(zone) {
                 *count += 1;
@@ -247,6 +256,7 @@ fn pool_of<'a>(policy: &'a Policy, record: &'a Record, body: &Body<'a>) -> Optio
 
 /// The listed instance that a launch has bought, found by its token.
 pub(crate) fn bought<'a>(listing: Option<&'a Listing>, launch: &Launch) -> Option<&'a Instance> {
-    let ours = |i: &&Instance| i.token.as_ref() == Some(&launch.attempt.token) && i.ownership == Ownership::Ours;
+    let ours =
+        |i: &&Instance| i.token.as_ref() == Some(&launch.attempt.token) && i.ownership == Ownership::Ours;
     listing?.instances.iter().filter(ours).min()
 }

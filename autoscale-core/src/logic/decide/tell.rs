@@ -21,18 +21,27 @@ fn launching(work: &Work<'_>, op: &Op, launch: &Launch) -> String {
     let timeout = work.policy.pool(&op.pool).map_or(Span::ZERO, |pool| pool.join_timeout);
     match &launch.state {
         LaunchState::Planned => format!("launch of {offering} (attempt {number}): to be sent"),
-        LaunchState::Sent => format!("launch of {offering} (attempt {number}): sent, waits for a definite answer"),
+        LaunchState::Sent => {
+            format!("launch of {offering} (attempt {number}): sent, waits for a definite answer")
+        }
         LaunchState::Cooling { until } => {
             let left = until.since(work.now);
             format!("launch of {offering} (attempt {number}): unclear twice, asked again in {left}")
         }
-        LaunchState::Refused { .. } => format!("launch of {offering} (attempt {number}): refused, next attempt follows"),
+        LaunchState::Refused { .. } => {
+            format!("launch of {offering} (attempt {number}): refused, next attempt follows")
+        }
         LaunchState::Launched { instance, unjoined } => {
             let waited = unjoined.map_or(Span::ZERO, |mark| work.now.since(mark.since));
-            format!("{instance} ({offering}) launched, has to be a Ready node within {}", timeout.minus(waited))
+            format!(
+                "{instance} ({offering}) launched, has to be a Ready node within {}",
+                timeout.minus(waited)
+            )
         }
         LaunchState::Aside { instance, why } => format!("{instance} kept aside: {why}"),
-        LaunchState::Terminating { instance, .. } => format!("{instance} did not join and is being terminated"),
+        LaunchState::Terminating { instance, .. } => {
+            format!("{instance} did not join and is being terminated")
+        }
         LaunchState::Dead { why } => format!("launch failed: {why}"),
     }
 }

@@ -4,8 +4,8 @@ use crate::data::explain::Action;
 use crate::data::order::{Offering, OpId};
 use crate::data::policy::{Policy, PoolPolicy};
 use crate::data::record::{
-    Attempt, Backoff, Cause, Launch, LaunchState, MAX_NODE_BACKOFFS, NodeBackoff, OfferingBackoff, Op, OpKind,
-    PoolMarks, Record, Remove, RemoveState, RemoveWhy, Rollback,
+    Attempt, Backoff, Cause, Launch, LaunchState, MAX_NODE_BACKOFFS, NodeBackoff, OfferingBackoff, Op,
+    OpKind, PoolMarks, Record, Remove, RemoveState, RemoveWhy, Rollback,
 };
 use crate::data::view::View;
 use crate::logic::{Tick, marks};
@@ -42,11 +42,22 @@ impl Work<'_> {
     }
 
     /// Opens a launch. It is sent once it has been armed.
-    pub(crate) fn launch(&mut self, pool: &PoolPolicy, at: OpId, cause: Cause, offering: Offering, replaces: Option<InstanceId>) {
+    pub(crate) fn launch(
+        &mut self,
+        pool: &PoolPolicy,
+        at: OpId,
+        cause: Cause,
+        offering: Offering,
+        replaces: Option<InstanceId>,
+    ) {
         let token = Token::of(&self.next.inc, at.seq, at.slot, 1);
         let attempt = Attempt::new(1, offering.clone(), token);
-        let launch =
-            Launch { pinned: pool.template.clone(), attempt, earlier: Vec::new(), state: LaunchState::Planned };
+        let launch = Launch {
+            pinned: pool.template.clone(),
+            attempt,
+            earlier: Vec::new(),
+            state: LaunchState::Planned,
+        };
         self.open(pool, at, cause, OpKind::Launch(launch));
         self.actions.push(Action::Launch { op: at, pool: pool.name.clone(), offering, replaces });
     }
@@ -90,7 +101,8 @@ impl Work<'_> {
     pub(crate) fn back_off_node(&mut self, pool: &PoolPolicy, instance: &InstanceId) {
         let now = self.now;
         let nodes = &mut self.marks(&pool.name).nodes;
-        let previous = nodes.iter().position(|known| known.instance == *instance).map(|at| nodes.remove(at).backoff);
+        let previous =
+            nodes.iter().position(|known| known.instance == *instance).map(|at| nodes.remove(at).backoff);
         let backoff = marks::failed(previous, now, pool.backoff_initial, pool.backoff_max);
         nodes.push(NodeBackoff { instance: instance.clone(), backoff });
         if nodes.len() > MAX_NODE_BACKOFFS {
