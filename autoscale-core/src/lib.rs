@@ -3,6 +3,7 @@
 pub mod data;
 #[cfg(feature = "driver")]
 pub mod driver;
+pub mod logic;
 #[cfg(feature = "memory")]
 pub mod memory;
 #[cfg(feature = "driver")]

@@ -14,7 +14,7 @@ const FULL: &str = r#"{"version": 1, "cluster": "shop", "tick": {"interval": "2m
     "health": {"tolerated": 3, "ratio": "45%"},
     "signals": {"depth": {"unit": "count", "stale_after": "3m"}},
     "pools": {"web": {"min": 2, "max": 10, "zones": ["a", "b"],
-        "shape": {"name": "m", "cpu": "1500m", "memory": "8Gi", "pods": 110},
+        "shape": {"name": "m", "cpu": "1500m", "memory": "8Gi", "pods": 110}, "template": "",
         "purchases": ["spot", "on_demand"], "pods_per_node": 10,
         "up": [{"signal": "cpu", "above": 0.7, "for": "0s"}, {"signal": "depth", "above": 12.5, "for": "2m"}],
         "down": [{"signal": "cpu", "below": "30%", "for": "10m"}], "pending": {"for": "3m"},
@@ -85,7 +85,7 @@ fn the_builder_reports_everything_at_once() {
 
 #[test]
 fn the_hash_stays_what_it_is() {
-    assert_eq!(built().hash().as_str(), "03b47f5fe9508430975d11cd3e4485db");
+    assert_eq!(built().hash().as_str(), "19ad6c89efb895053128848e1583a707");
     let mut canonical: Value = serde_json::from_str(FULL).unwrap();
     canonical["pools"]["web"]["up"][0]["above"] = json!("70%");
     canonical["pools"]["web"]["up"][1]["above"] = json!("12.5");
@@ -131,6 +131,7 @@ fn every_setting_of_the_builder_changes_the_hash() {
         web().with_replacement_surge(1),
         web().with_on_rebalance(OnRebalance::Ignore),
         web().with_adopt(true),
+        web().with_template("lt-1:7"),
         web().with_system_pods(SystemPods::Budgeted),
     ];
     let start = || Policy::builder("shop");

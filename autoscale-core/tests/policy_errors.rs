@@ -147,6 +147,10 @@ fn one_pool() {
             r#"{"replacement_surge": 11}"#,
             "pools.web.replacement_surge: 11: expected at most max, which is 10",
         ),
+        (
+            r#"{"template": "lt 1"}"#,
+            "pools.web.template: \"lt 1\": expected at most 256 printable ASCII characters without spaces",
+        ),
         (r#"{"adopt": "yes"}"#, "pools.web.adopt: \"yes\": expected true or false"),
         (
             r#"{"on_rebalance": "drop"}"#,

@@ -1,13 +1,25 @@
 //! F4: the driver. Rounds of load, claim, observe, plan, store, perform, settle, store.
 
+mod observe;
+mod perform;
 mod report;
+#[cfg(feature = "tokio")]
+mod run;
+mod seal;
+mod store;
+mod tick;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::data::policy::Policy;
 use crate::ports::{Clock, Drainer, Ids, MetricsSource, NodeProvider, StateStore};
+use crate::words::Span;
 
 pub use report::{Ended, Report, Round, Trigger};
+#[cfg(feature = "tokio")]
+pub use run::{RunOptions, SystemClock, run};
+pub use seal::{Unreadable, open, seal};
 
 /// Everything a driver talks to.
 #[derive(Clone, Debug)]
@@ -41,18 +53,21 @@ impl Ports {
     }
 }
 
-/// Runs ticks.
+/// Runs ticks. Cheap to clone; clones share being parked.
 #[derive(Clone, Debug)]
 pub struct Driver {
     policy: Arc<Policy>,
     ports: Ports,
     scope: String,
+    launch_delay: Span,
+    parked: Arc<AtomicBool>,
 }
 
 impl Driver {
-    /// A driver of one policy over the given ports.
+    /// A driver of one policy over the given ports, with EC2's launch delay of 7 minutes.
     pub fn new(policy: Arc<Policy>, ports: Ports) -> Self {
-        Self { policy, ports, scope: String::new() }
+        let launch_delay = Span::from_mins(7);
+        Self { policy, ports, scope: String::new(), launch_delay, parked: Arc::default() }
     }
 
     /// Names the account and region the provider works in; part of the record's fingerprint.
@@ -62,8 +77,33 @@ impl Driver {
         self
     }
 
-    /// One tick.
-    pub async fn tick(&self, _trigger: &Trigger) -> Report {
-        Report::new(self.ports.clock.now(), Ended::Done)
+    /// For how long the cloud may still accept a launch request that was signed before (rule R7): 7 minutes for EC2,
+    /// zero where the machine's name makes it unique.
+    #[must_use]
+    pub const fn with_launch_delay(mut self, delay: Span) -> Self {
+        self.launch_delay = delay;
+        self
+    }
+
+    /// The policy.
+    pub const fn policy(&self) -> &Arc<Policy> {
+        &self.policy
+    }
+
+    /// One tick. It ends within the policy's limit, whatever the ports do.
+    ///
+    /// Dropping the future at any point is safe: the next tick takes over from the record.
+    pub async fn tick(&self, trigger: &Trigger) -> Report {
+        tick::Ticking::new(self, trigger).run().await
+    }
+
+    /// Lets the tick under way end early: no further effects are sent, its lease is given back. Later ticks decide and
+    /// store, and send nothing either.
+    pub fn park(&self) {
+        self.parked.store(true, Ordering::Release);
+    }
+
+    fn is_parked(&self) -> bool {
+        self.parked.load(Ordering::Acquire)
     }
 }

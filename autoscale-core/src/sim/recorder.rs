@@ -129,7 +129,7 @@ impl Recorder {
 }
 
 fn tell(explanation: &Explanation) -> String {
-    format!("{:?}", explanation.actions)
+    explanation.to_string()
 }
 
 fn sorted(waits: &[Wait], kept: impl Fn(&Wait) -> bool) -> Vec<u32> {

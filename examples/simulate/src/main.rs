@@ -1,1 +1,64 @@
-fn main() {}
+//! Runs the library against a modelled cloud and cluster in virtual time, and prints what people can use.
+
+mod args;
+mod chart;
+mod engine;
+mod json;
+mod outcome;
+mod progress;
+mod text;
+mod trace;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use args::{Args, Job};
+use clap::Parser;
+use outcome::Outcome;
+use progress::Progress;
+
+/// What went well.
+const OK: u8 = 0;
+/// An invariant broke.
+const BROKEN: u8 = 1;
+/// The input is no good.
+const BAD_INPUT: u8 = 2;
+
+fn main() -> ExitCode {
+    let code = match Args::parse().into_job() {
+        Ok(job) => answer(&job),
+        Err(bad) => {
+            // Nobody is left to be told when stderr is gone; the code still says it.
+            let _ = writeln!(io::stderr().lock(), "{bad}");
+            BAD_INPUT
+        }
+    };
+    ExitCode::from(code)
+}
+
+/// Runs the job and prints what it found.
+fn answer(job: &Job) -> u8 {
+    let outcome = simulate(job);
+    let page = match job.json {
+        true => json::render(&outcome).map_err(io::Error::from),
+        false => Ok(text::render(&outcome, text::Look::of_stdout())),
+    };
+    match page.and_then(|page| io::stdout().lock().write_all(page.as_bytes())) {
+        // A reader that has seen enough, like `head`, is no error.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let _ = writeln!(io::stderr().lock(), "cannot print: {error}");
+            BAD_INPUT
+        }
+        _ if outcome.is_broken() => BROKEN,
+        _ => OK,
+    }
+}
+
+fn simulate(job: &Job) -> Outcome {
+    let mut progress = Progress::new(job.config.until);
+    let report = engine::run(&job.config, &mut |done| progress.reached(done));
+    progress.searches();
+    let fleet = engine::smallest_static_fleet(&job.config, report.pending_pod_minutes);
+    progress.ends();
+    Outcome::new(job, report, &fleet)
+}

@@ -288,6 +288,8 @@ impl PoolBuilder {
         with_replacement_surge(instances: u32) "replacement_surge" => Raw::whole(instances);
         /// What to do on a rebalance recommendation.
         with_on_rebalance(choice: OnRebalance) "on_rebalance" => Raw::text(choice.name());
+        /// What is pinned in every launch for the provider to read.
+        with_template(template: &str) "template" => Raw::text(template);
         /// Whether instances that carry only the worker tag may be removed.
         with_adopt(adopt: bool) "adopt" => Raw::Bool(adopt);
         /// Whether `kube-system` pods hold a node back.

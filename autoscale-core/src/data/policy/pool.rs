@@ -84,6 +84,9 @@ pub struct PoolPolicy {
     pub zones: Vec<Zone>,
     /// What to launch.
     pub shape: Shape,
+    /// What is pinned in every launch for the provider to read, such as a launch template and its version; at most 256
+    /// printable characters. Default empty.
+    pub template: String,
     /// How to buy, the preferred way first; at least one. Default spot, then on-demand.
     pub purchases: Vec<Purchase>,
     /// How many pending pods one new node is bought for. Default 10.

@@ -130,6 +130,16 @@ impl<'a> At<'a> {
         }
     }
 
+    /// Printable ASCII, at most `most` characters.
+    pub(super) fn printable(&self, most: usize) -> Option<String> {
+        match self.raw {
+            Some(Raw::Text(text)) if text.len() <= most && text.bytes().all(|b| b.is_ascii_graphic()) => {
+                Some(text.clone())
+            }
+            _ => self.wrong(format_args!("at most {most} printable ASCII characters without spaces")),
+        }
+    }
+
     pub(super) fn id<T: FromStr<Err = IdError>>(&self) -> Option<T> {
         match self.raw {
             Some(Raw::Text(text)) => {

@@ -76,7 +76,7 @@ fn signal(SignalSpec { unit, stale_after }: SignalSpec) -> Raw {
 fn pool(policy: &Policy, pool: &PoolPolicy) -> Raw {
     #[rustfmt::skip]
     let PoolPolicy {
-        name: _, min, max, zones, shape, purchases, pods_per_node, up, down, pending_for, step_up, step_down,
+        name: _, min, max, zones, shape, template, purchases, pods_per_node, up, down, pending_for, step_up, step_down,
         max_batch, cooldown_up, cooldown_down, join_timeout, drain_timeout, max_zone_skew, backoff_initial,
         backoff_max, replacement_surge, on_rebalance, adopt, system_pods,
     } = pool;
@@ -93,6 +93,7 @@ fn pool(policy: &Policy, pool: &PoolPolicy) -> Raw {
         ("max", Raw::whole(*max)),
         ("zones", Raw::List(zones.iter().map(Raw::text).collect())),
         ("shape", shape),
+        ("template", Raw::text(template)),
         ("purchases", Raw::List(purchases.iter().map(|purchase| Raw::text(purchase.name())).collect())),
         ("pods_per_node", Raw::whole(*pods_per_node)),
         ("up", rules(up)),

@@ -116,6 +116,35 @@ pub struct Record {
 }
 
 impl Record {
+    /// A record that has not been stored yet: version zero, nothing in it.
+    pub const fn founding(fingerprint: Fingerprint, inc: Inc, write_id: WriteId, now: Timestamp) -> Self {
+        Self {
+            schema: SCHEMA,
+            min_reader: SCHEMA,
+            fingerprint,
+            inc,
+            ver: Ver::ZERO,
+            write_id,
+            time: Time { last_now: now, elapsed: Elapsed::ZERO, quiet_until: Elapsed::ZERO },
+            lease: None,
+            next_seq: 1,
+            ops: Vec::new(),
+            notices: Vec::new(),
+            pools: BTreeMap::new(),
+            paused: None,
+        }
+    }
+
+    /// Whether it has never been stored.
+    pub fn is_founding(&self) -> bool {
+        self.ver == Ver::ZERO
+    }
+
+    /// The number of the scaling action that is open, if one is.
+    pub fn open_action(&self) -> Option<u64> {
+        self.ops.iter().find(|op| op.cause == Cause::Scale && !op.is_set_aside()).map(|op| op.seq)
+    }
+
     /// The record's timeline at `now`: the last written point and what has passed since, at most 15 minutes.
     pub fn elapsed_at(&self, now: Timestamp) -> Elapsed {
         let step = now.since(self.time.last_now).min(MAX_STEP);

@@ -164,6 +164,10 @@ pub enum RemoveWhy {
     Interruption,
     /// The cloud recommends to move, and its replacement has joined.
     Rebalance,
+    /// The cloud recommends to move, and the policy says to keep new pods away and wait. Not drained, not ended.
+    CordonOnly,
+    /// It joined too late or never became Ready.
+    NeverReady,
     /// The cloud has already ended it; its Node object is left.
     Dead,
     /// A cordon of ours without an operation: to be taken back.
@@ -192,6 +196,8 @@ pub enum RemoveState {
     RollingBack {
         /// Why.
         why: Rollback,
+        /// How many rounds have tried. From the second on it no longer stands in the way (rule R16).
+        tries: u32,
     },
     /// The cloud refuses for good. Cordoned, counted for `max`, not for `min`.
     Parked {
@@ -256,11 +262,33 @@ impl Op {
         }
     }
 
-    /// Whether it no longer stands in the way of other actions: parked, or kept aside.
+    /// Whether it no longer stands in the way of other actions: parked, kept aside, or a rollback that does not succeed.
     pub const fn is_set_aside(&self) -> bool {
         match &self.kind {
-            OpKind::Remove(remove) => matches!(remove.state, RemoveState::Parked { .. }),
+            OpKind::Remove(remove) => {
+                matches!(
+                    remove.state,
+                    RemoveState::Parked { .. } | RemoveState::RollingBack { tries: 2.., .. }
+                )
+            }
             OpKind::Launch(launch) => matches!(launch.state, LaunchState::Aside { .. }),
+        }
+    }
+}
+
+impl Attempt {
+    /// The first or next attempt of an operation, not sent yet.
+    pub const fn new(number: u32, offering: Offering, token: Token) -> Self {
+        Self {
+            number,
+            offering,
+            token,
+            armed: Ver::ZERO,
+            sender: None,
+            sent_at: None,
+            sent_wall: None,
+            first_sent: None,
+            asks: 0,
         }
     }
 }

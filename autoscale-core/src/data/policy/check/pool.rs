@@ -13,11 +13,12 @@ pub(super) const MAX_NODES: u32 = 10_000;
 const MAX_BATCH: u32 = 100;
 const MAX_ZONES: usize = 64;
 
-const KEYS: [&str; 23] = [
+const KEYS: [&str; 24] = [
     "min",
     "max",
     "zones",
     "shape",
+    "template",
     "purchases",
     "pods_per_node",
     "up",
@@ -50,6 +51,7 @@ pub(super) fn pool(at: &At<'_>, name: Option<PoolName>, context: &Context) -> Op
     at_most(&fields, ("min", min), ("max", max));
     let zones = zones(&fields.get("zones"));
     let shape = shape(&fields.get("shape"));
+    let template = fields.get("template").or(String::new(), |at| at.printable(256));
     let purchases = fields.get("purchases").or(vec![Purchase::Spot, Purchase::OnDemand], purchases);
     let pods_per_node = whole("pods_per_node", 10, 1, MAX_NODES);
     let (up, down) = rules::both(&fields, context);
@@ -78,6 +80,7 @@ pub(super) fn pool(at: &At<'_>, name: Option<PoolName>, context: &Context) -> Op
         max: max?,
         zones: zones?,
         shape: shape?,
+        template: template?,
         purchases: purchases?,
         pods_per_node: pods_per_node?,
         up,

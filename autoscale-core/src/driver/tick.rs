@@ -1,0 +1,263 @@
+//! One tick: load, claim, then rounds of observe, plan, store, perform, settle, store.
+
+use super::observe::observe;
+use super::perform::perform;
+use super::store::{Written, load, only_notices_added, swap};
+use super::{Driver, Ended, Report, Round, Trigger};
+use crate::data::record::{Fingerprint, IncomingNotice, LaunchState, OpKind, Record, RemoveState, RemoveWhy};
+use crate::data::view::View;
+use crate::logic::{Claim, Planned, Tick, append_notices, claim, due, plan, released, settle, wanted};
+use crate::ports::{Expected, Version};
+use crate::words::{Deadline, HolderId, Span};
+
+/// Effects stop so long before the limit of a tick.
+const STOP_BEFORE: Span = Span::from_secs(8);
+
+/// The longest time that one call may take.
+const CALL: Span = Span::from_secs(5);
+
+/// Between two rounds in which nothing moved.
+const PAUSE: Span = Span::from_secs(3);
+
+/// Most rounds of a tick, most in a row in which nothing moves, and most fresh starts.
+const MAX_ROUNDS: usize = 12;
+const MAX_IDLE_ROUNDS: u32 = 2;
+const MAX_STARTS: u32 = 4;
+
+/// What a step leads to.
+enum Step {
+    /// The tick is over.
+    End(Ended),
+    /// The record has changed under our feet, or nobody knows: load it again.
+    StartOver,
+}
+
+pub(super) struct Ticking<'a> {
+    driver: &'a Driver,
+    me: HolderId,
+    began: Deadline,
+    /// Notices of the trigger that are not in a stored record yet.
+    notices: Vec<IncomingNotice>,
+    /// After an unknown answer the next step is a swap, whatever else there is to do.
+    must_write: bool,
+    report: Report,
+}
+
+impl<'a> Ticking<'a> {
+    pub(super) fn new(driver: &'a Driver, trigger: &Trigger) -> Self {
+        let clock = &driver.ports.clock;
+        let notices = match trigger {
+            Trigger::Schedule => Vec::new(),
+            Trigger::Notices(notices) => notices.clone(),
+        };
+        let mut report = Report::new(clock.now(), Ended::Done);
+        report.notices_stored = notices.is_empty();
+        Self {
+            driver,
+            me: driver.ports.ids.holder(),
+            began: clock.boot(),
+            notices,
+            must_write: false,
+            report,
+        }
+    }
+
+    pub(super) async fn run(mut self) -> Report {
+        let mut starts = 0;
+        self.report.ended = loop {
+            match self.attempt().await {
+                Ok(ended) | Err(Step::End(ended)) => break ended,
+                Err(Step::StartOver) if starts >= MAX_STARTS || self.left() == Span::ZERO => {
+                    break Ended::NoAuthority {
+                        why: "others kept writing, or the store's answers got lost".to_owned(),
+                    };
+                }
+                Err(Step::StartOver) => starts += 1,
+            }
+        };
+        self.report
+    }
+
+    /// The time that is left for effects.
+    fn left(&self) -> Span {
+        self.stop().since(self.driver.ports.clock.boot())
+    }
+
+    /// When effects stop.
+    fn stop(&self) -> Deadline {
+        self.began.after(self.driver.policy.tick().limit.minus(STOP_BEFORE))
+    }
+
+    /// How long the next call may take.
+    fn call(&self) -> Span {
+        let end = self.began.after(self.driver.policy.tick().limit);
+        CALL.min(end.since(self.driver.ports.clock.boot()))
+    }
+
+    fn brings(&self) -> Tick {
+        let write_id = self.driver.ports.ids.write_id();
+        Tick::new(self.me.clone(), write_id, self.driver.launch_delay).with_notices(self.notices.clone())
+    }
+
+    async fn attempt(&mut self) -> Result<Ended, Step> {
+        let Driver { policy, ports, scope, .. } = self.driver;
+        let fingerprint = Fingerprint::of(policy.cluster(), scope);
+        let (mut expected, mut record) = match load(ports, self.call()).await.map_err(Step::End)? {
+            Some((version, record)) => (Expected::At(version), record),
+            None => {
+                let founding = Record::founding(
+                    fingerprint.clone(),
+                    ports.ids.inc(),
+                    ports.ids.write_id(),
+                    ports.clock.now(),
+                );
+                (Expected::Absent, founding)
+            }
+        };
+        match claim(policy, &fingerprint, &record, &self.me, ports.clock.now()) {
+            Claim::Free => {}
+            Claim::Halt { why } => return Ok(Ended::Halted { why }),
+            Claim::Busy { holder, until } => {
+                self.append(expected, &record).await?;
+                return Ok(Ended::Busy { holder, until });
+            }
+        }
+        let mut idle = 0;
+        let mut scope = wanted(policy, &record, ports.clock.now());
+        loop {
+            let view = observe(ports, policy, &scope, self.call()).await;
+            let planned = match plan(policy, &record, &view, &self.brings(), ports.clock.now()) {
+                Ok(planned) => planned,
+                Err(halt) => return Ok(Ended::Halted { why: halt.to_string() }),
+            };
+            if let Some(needs) =
+                planned.needs.clone().filter(|needs| *needs != scope && self.left() > Span::ZERO)
+            {
+                scope = needs;
+                continue;
+            }
+            let Some((version, moved, more)) = self.round(&expected, &mut record, view, planned).await?
+            else {
+                return Ok(Ended::Done);
+            };
+            expected = Expected::At(version);
+            idle = if moved { 0 } else { idle + 1 };
+            if !more || idle > MAX_IDLE_ROUNDS {
+                return Ok(Ended::Done);
+            }
+            if !moved {
+                ports.clock.sleep(PAUSE.min(self.left())).await;
+            }
+            scope = wanted(policy, &record, ports.clock.now());
+        }
+    }
+
+    /// Stores a decision, performs what it authorises, stores what became of it.
+    ///
+    /// `None` when nothing was due. Else the new version, whether anything moved, and whether another round is worth it.
+    async fn round(
+        &mut self,
+        expected: &Expected,
+        record: &mut Record,
+        view: View,
+        planned: Planned,
+    ) -> Result<Option<(Version, bool, bool)>, Step> {
+        let Driver { policy, ports, .. } = self.driver;
+        let Planned { next, changed, explanation, wake_in, .. } = planned;
+        self.report.wake_in = wake_in;
+        self.report.alarms.clone_from(&explanation.alarms);
+        let before = std::mem::replace(record, next);
+        self.report.rounds.push(Round { before, view, explanation, stored: None, outcomes: Vec::new() });
+        if !changed && !self.must_write {
+            self.report.notices_stored = true;
+            return Ok(None);
+        }
+        let mut version = self.write(expected, record).await?.map_err(|_| Step::StartOver)?;
+        self.must_write = false;
+        self.notices.clear();
+        self.report.notices_stored = true;
+        let effects = due(policy, record, &self.last().view);
+        let parked = self.driver.is_parked() || self.left() == Span::ZERO;
+        self.last().stored = Some(record.clone());
+        if effects.is_empty() {
+            return Ok(None);
+        }
+        if parked {
+            // What is due stays in the record; only the lease is given back.
+            let settled = settle(policy, record, &[], &self.brings(), ports.clock.now());
+            let _ = self.write(&Expected::At(version), &released(settled)).await?;
+            return Ok(None);
+        }
+        let outcomes = perform(ports, effects, self.stop(), self.call()).await;
+        let mut settled = settle(policy, record, &outcomes, &self.brings(), ports.clock.now());
+        let moved = settled.ops != record.ops;
+        let worth = self.left() > PAUSE && self.report.rounds.len() < MAX_ROUNDS && !self.driver.is_parked();
+        let more = worth && settled.ops.iter().any(is_pressing);
+        if !more {
+            settled = released(settled);
+        }
+        version = match self.write(&Expected::At(version), &settled).await? {
+            Ok(version) => version,
+            // Somebody appended notices meanwhile: put the outcomes onto that, once.
+            Err(Some((version, theirs))) if only_notices_added(record, &theirs) => {
+                settled = settle(policy, &theirs, &outcomes, &self.brings(), ports.clock.now());
+                if !more {
+                    settled = released(settled);
+                }
+                self.write(&Expected::At(version), &settled).await?.map_err(|_| Step::StartOver)?
+            }
+            Err(_) => return Err(Step::StartOver),
+        };
+        self.last().outcomes = outcomes;
+        *record = settled;
+        Ok(Some((version, moved, more)))
+    }
+
+    fn last(&mut self) -> &mut Round {
+        self.report.rounds.last_mut().expect("the round that is under way was pushed at its start")
+    }
+
+    /// One swap. An unknown answer starts the tick over, with a duty to write before anything else.
+    async fn write(
+        &mut self,
+        expected: &Expected,
+        record: &Record,
+    ) -> Result<Result<Version, Option<(Version, Box<Record>)>>, Step> {
+        match swap(&self.driver.ports, expected, record, self.call()).await.map_err(Step::End)? {
+            Written::Applied(version) => Ok(Ok(version)),
+            Written::Lost(current) => Ok(Err(current)),
+            Written::Unknown => {
+                self.must_write = true;
+                Err(Step::StartOver)
+            }
+        }
+    }
+
+    /// Another tick works on the record: only the notices are stored.
+    async fn append(&mut self, expected: Expected, record: &Record) -> Result<(), Step> {
+        if !self.notices.is_empty() {
+            let now = self.driver.ports.clock.now();
+            if let Some(next) = append_notices(record, &self.notices, &self.brings(), now) {
+                self.write(&expected, &next).await?.map_err(|_| Step::StartOver)?;
+            }
+            self.report.notices_stored = true;
+        }
+        Ok(())
+    }
+}
+
+/// Whether an operation has something to do that need not wait for the next tick.
+fn is_pressing(op: &crate::data::record::Op) -> bool {
+    match &op.kind {
+        OpKind::Launch(launch) => {
+            matches!(launch.state, LaunchState::Planned | LaunchState::Sent | LaunchState::Refused { .. })
+        }
+        OpKind::Remove(remove) => match &remove.state {
+            RemoveState::Planned | RemoveState::Gone => true,
+            RemoveState::Cordoned => remove.why != RemoveWhy::CordonOnly,
+            RemoveState::Terminating { accepted, .. } => !accepted,
+            RemoveState::RollingBack { tries, .. } => *tries < 2,
+            RemoveState::Parked { .. } => false,
+        },
+    }
+}

@@ -1,0 +1,334 @@
+//! Facts move operations: an instance appeared, a node became Ready, a node is empty, an instance is gone.
+
+use super::scene::{Body, LIST_LAG, Scene, bought};
+use super::work::{Work, rolling_back};
+use crate::data::policy::PoolPolicy;
+use crate::data::record::{
+    Cause, Launch, LaunchState, Mark, NoticeKind, Op, OpKind, Record, Remove, RemoveState, RemoveWhy,
+    Rollback,
+};
+use crate::data::view::Node;
+use crate::logic::marks::seen;
+use crate::logic::movable;
+use crate::words::{Elapsed, Span};
+
+/// What becomes of an operation.
+enum Fate {
+    Stays(Box<OpKind>),
+    /// It is finished; the action counts as done.
+    Leaves,
+    /// It did not reach its goal; the action does not start a cooldown.
+    Fails,
+}
+
+/// Moves every open operation as far as the facts go.
+pub(crate) fn fold(work: &mut Work<'_>) {
+    let before = work.next.clone();
+    let scene = Scene::new(work.policy, &before, work.view);
+    let mut kept = Vec::new();
+    let mut done = Vec::new();
+    for op in &before.ops {
+        let Some(pool) = work.policy.pool(&op.pool) else {
+            work.alarm(format!(
+                "operation {} belongs to pool {}, which the policy no longer has",
+                op.id(),
+                op.pool
+            ));
+            kept.push(op.clone());
+            continue;
+        };
+        let fate = match &op.kind {
+            OpKind::Launch(launch) => fold_launch(work, &scene, pool, op, launch),
+            OpKind::Remove(remove) => fold_remove(work, &scene, pool, op, remove),
+        };
+        match fate {
+            Fate::Stays(kind) => kept.push(Op { kind: *kind, ..op.clone() }),
+            Fate::Leaves => done.push(op.clone()),
+            Fate::Fails => {}
+        }
+    }
+    work.next.ops = kept;
+    for op in done {
+        finish(&mut work.next, &op, work.now);
+    }
+}
+
+/// The cooldown counts from the last operation of a scaling action that was finished.
+pub(crate) fn finish(record: &mut Record, op: &Op, now: Elapsed) {
+    if op.cause == Cause::Scale {
+        let marks = record.pools.entry(op.pool.clone()).or_default();
+        match op.kind {
+            OpKind::Launch(_) => marks.last_up = Some(now),
+            OpKind::Remove(_) => marks.last_down = Some(now),
+        }
+    }
+}
+
+fn fold_launch(work: &mut Work<'_>, scene: &Scene<'_>, pool: &PoolPolicy, op: &Op, launch: &Launch) -> Fate {
+    let listed = bought(scene.listing, launch);
+    let state = match &launch.state {
+        LaunchState::Planned
+        | LaunchState::Sent
+        | LaunchState::Cooling { .. }
+        | LaunchState::Refused { .. } => match listed {
+            Some(i) if i.phase.is_alive() => LaunchState::Launched { instance: i.id.clone(), unjoined: None },
+            Some(i) => LaunchState::Dead { why: format!("{} ended before it joined", i.id) },
+            None => launch.state.clone(),
+        },
+        other => other.clone(),
+    };
+    match state {
+        LaunchState::Launched { instance, unjoined } => {
+            let body = scene.body(&instance);
+            if body.is_some_and(Body::is_ending) {
+                work.back_off_offering(pool, &launch.attempt.offering);
+                work.alarm(format!("launch {}: {instance} ended before it joined", op.id()));
+                return Fate::Fails;
+            }
+            let node = body.and_then(|body| body.node);
+            if node.is_some_and(|node| node.ready == crate::data::view::Ready::Yes) {
+                joined(work, pool, launch);
+                return Fate::Leaves;
+            }
+            watch_join(work, scene, pool, op, launch, (instance, unjoined), node)
+        }
+        LaunchState::Aside { instance, why } => {
+            let body = scene.body(&instance);
+            if body.is_some_and(Body::is_ending) {
+                return Fate::Fails;
+            }
+            if body.and_then(|b| b.node).is_some_and(|n| n.ready == crate::data::view::Ready::Yes) {
+                joined(work, pool, launch);
+                return Fate::Leaves;
+            }
+            work.alarm(format!("launch {}: {instance} is kept aside: {why}", op.id()));
+            Fate::Stays(stays(launch, LaunchState::Aside { instance, why }))
+        }
+        LaunchState::Terminating { instance, accepted, absent } => {
+            let body = scene.body(&instance);
+            if let Some(node) = body.and_then(|body| body.node) {
+                // It joined after we gave up: from here on it is a removal, which looks for pods first (fault F23).
+                let node = Some((node.name.clone(), node.uid.clone()));
+                let state = RemoveState::Terminating { accepted, absent };
+                let (why, displaced) = (RemoveWhy::NeverReady, Vec::new());
+                return Fate::Stays(removal(Remove {
+                    instance,
+                    node,
+                    why,
+                    deadline: work.now,
+                    displaced,
+                    state,
+                }));
+            }
+            match gone(work, scene, body, accepted, absent) {
+                Gone::Yes => Fate::Fails,
+                Gone::No(absent) => {
+                    Fate::Stays(stays(launch, LaunchState::Terminating { instance, accepted, absent }))
+                }
+            }
+        }
+        LaunchState::Dead { why } => {
+            work.back_off_offering(pool, &launch.attempt.offering);
+            work.alarm(format!("launch {} failed: {why}", op.id()));
+            Fate::Fails
+        }
+        state => Fate::Stays(stays(launch, state)),
+    }
+}
+
+fn stays(launch: &Launch, state: LaunchState) -> Box<OpKind> {
+    Box::new(OpKind::Launch(Launch { state, ..launch.clone() }))
+}
+
+fn removal(remove: Remove) -> Box<OpKind> {
+    Box::new(OpKind::Remove(remove))
+}
+
+fn joined(work: &mut Work<'_>, pool: &PoolPolicy, launch: &Launch) {
+    let offering = &launch.attempt.offering;
+    let marks = work.marks(&pool.name);
+    marks.failed_joins = 0;
+    marks.offerings.retain(|known| known.offering != *offering);
+}
+
+/// Rule R11: an instance is given up only after complete surveys have spanned the whole join timeout.
+fn watch_join(
+    work: &mut Work<'_>,
+    scene: &Scene<'_>,
+    pool: &PoolPolicy,
+    op: &Op,
+    launch: &Launch,
+    (instance, unjoined): (crate::words::InstanceId, Option<Mark>),
+    node: Option<&Node>,
+) -> Fate {
+    let (Some(cluster), Some(_)) = (scene.cluster, scene.listing) else {
+        return Fate::Stays(stays(launch, LaunchState::Launched { instance, unjoined }));
+    };
+    let gap = work.policy.tick().interval.times(3).max(pool.join_timeout.divided(2));
+    let mark = seen(unjoined, work.now, gap, pool.join_timeout.divided(4));
+    if work.now.since(mark.since) < pool.join_timeout {
+        return Fate::Stays(stays(launch, LaunchState::Launched { instance, unjoined: Some(mark) }));
+    }
+    work.back_off_offering(pool, &launch.attempt.offering);
+    let marks = work.marks(&pool.name);
+    marks.failed_joins = marks.failed_joins.saturating_add(1);
+    work.alarm(format!(
+        "launch {}: {instance} did not become a Ready node within {}",
+        op.id(),
+        pool.join_timeout
+    ));
+    if let Some(node) = node {
+        // There is a node that was never seen Ready; it may have pods all the same: drain it like any other.
+        return Fate::Stays(removal(Remove {
+            instance,
+            node: Some((node.name.clone(), node.uid.clone())),
+            why: RemoveWhy::NeverReady,
+            deadline: work.now.after(pool.drain_timeout),
+            displaced: Vec::new(),
+            state: RemoveState::Planned,
+        }));
+    }
+    let sent = launch.attempt.sent_wall.unwrap_or(cluster.at);
+    let younger = |node: &&&Node| !node.control_plane && node.created_at >= sent;
+    let state = match scene.strays.iter().find(younger) {
+        Some(node) => {
+            let why = format!("node {} is younger, leads to no instance, and may be it", node.name);
+            LaunchState::Aside { instance, why }
+        }
+        None => LaunchState::Terminating { instance, accepted: false, absent: None },
+    };
+    Fate::Stays(stays(launch, state))
+}
+
+enum Gone {
+    Yes,
+    No(Option<Mark>),
+}
+
+/// Whether an instance that was told to end has ended: listed so, or missing from complete lists for 15 minutes after
+/// the cloud has accepted. One absence proves nothing (rule R10).
+fn gone(
+    work: &Work<'_>,
+    scene: &Scene<'_>,
+    body: Option<&Body<'_>>,
+    accepted: bool,
+    absent: Option<Mark>,
+) -> Gone {
+    if body.is_some_and(Body::is_terminated) {
+        return Gone::Yes;
+    }
+    if scene.listing.is_none() {
+        return Gone::No(absent);
+    }
+    if !accepted || body.is_some_and(|body| body.listed.is_some()) {
+        return Gone::No(None);
+    }
+    let mark = seen(absent, work.now, LIST_LAG, Span::from_mins(3));
+    if work.now.since(mark.since) >= LIST_LAG { Gone::Yes } else { Gone::No(Some(mark)) }
+}
+
+fn fold_remove(work: &mut Work<'_>, scene: &Scene<'_>, pool: &PoolPolicy, op: &Op, remove: &Remove) -> Fate {
+    let body = scene.body(&remove.instance);
+    let state = match &remove.state {
+        RemoveState::Gone => RemoveState::Gone,
+        _ if body.is_some_and(Body::is_terminated) => RemoveState::Gone,
+        // Somebody else ends it: there is no way back, and nothing to do but to wait.
+        RemoveState::Planned | RemoveState::Cordoned | RemoveState::RollingBack { .. }
+            if body.is_some_and(Body::is_ending) =>
+        {
+            RemoveState::Terminating { accepted: true, absent: None }
+        }
+        RemoveState::Terminating { accepted, absent } => match gone(work, scene, body, *accepted, *absent) {
+            Gone::Yes => RemoveState::Gone,
+            Gone::No(absent) => RemoveState::Terminating { accepted: *accepted, absent },
+        },
+        RemoveState::Planned | RemoveState::Cordoned => drain(work, scene, pool, op, remove),
+        RemoveState::RollingBack { .. } | RemoveState::Parked { .. } => remove.state.clone(),
+    };
+    if let RemoveState::Parked { why } = &state {
+        work.alarm(format!("removal {}: {} cannot be ended: {why}", op.id(), remove.instance));
+    }
+    let node = scene.cluster.map(|cluster| {
+        let (name, uid) = remove.node.as_ref()?;
+        cluster.nodes.iter().find(|node| node.name == *name && node.uid == *uid)
+    });
+    match (&state, node) {
+        // Gone, and no Node object is left to forget.
+        (RemoveState::Gone, Some(None)) => Fate::Leaves,
+        (RemoveState::RollingBack { why, .. }, Some(node))
+            if node.is_none_or(|n| !is_marked(n, &work.next, op)) =>
+        {
+            rolled_back(work, pool, remove, why);
+            Fate::Fails
+        }
+        _ => Fate::Stays(removal(Remove { state, ..remove.clone() })),
+    }
+}
+
+/// Whether a node still carries the cordon of this operation.
+fn is_marked(node: &Node, record: &Record, op: &Op) -> bool {
+    let orphan = op.remove().is_some_and(|remove| remove.why == RemoveWhy::Orphan);
+    node.cordon.as_ref().is_some_and(|mark| orphan || (mark.seq == op.seq && mark.inc == record.inc))
+}
+
+fn rolled_back(work: &mut Work<'_>, pool: &PoolPolicy, remove: &Remove, why: &Rollback) {
+    match why {
+        Rollback::Timeout | Rollback::Blocked { .. } | Rollback::Recalled | Rollback::Uncordoned => {
+            work.back_off_node(pool, &remove.instance);
+        }
+        Rollback::Superseded | Rollback::BelowMin => work.back_off_node(pool, &remove.instance),
+        Rollback::Void | Rollback::Orphan => {}
+    }
+}
+
+/// How far a drain has come.
+fn drain(work: &Work<'_>, scene: &Scene<'_>, pool: &PoolPolicy, op: &Op, remove: &Remove) -> RemoveState {
+    let stay = remove.state.clone();
+    let Some(cluster) = scene.cluster else { return stay };
+    let interruption = remove.why == RemoveWhy::Interruption;
+    let Some((name, uid)) = &remove.node else {
+        // It never joined: nothing to drain. The cloud takes it, or the notice becomes void.
+        return if is_void(work, remove) { rolling_back(Rollback::Void) } else { stay };
+    };
+    let Some(node) = cluster.nodes.iter().find(|node| node.name == *name && node.uid == *uid) else {
+        return rolling_back(Rollback::Superseded);
+    };
+    if interruption && is_void(work, remove) {
+        return rolling_back(Rollback::Void);
+    }
+    if remove.why == RemoveWhy::CordonOnly {
+        return if work.now >= remove.deadline { rolling_back(Rollback::Void) } else { stay };
+    }
+    if remove.state == RemoveState::Cordoned && !is_marked(node, &work.next, op) {
+        return rolling_back(Rollback::Uncordoned);
+    }
+    let surveyed = cluster.scope.covers(name);
+    let held = movable::evictable(cluster, name).flat_map(|pod| movable::holds(pool, cluster, pod));
+    let blocker = held.filter(movable::is_lasting).min().filter(|_| surveyed && !interruption);
+    if let Some(why) = blocker {
+        return rolling_back(Rollback::Blocked { why: why.to_string() });
+    }
+    let empty = surveyed && movable::evictable(cluster, name).next().is_none();
+    if remove.state == RemoveState::Cordoned && empty && scene.listing.is_some() {
+        let serving = scene.counts(&work.next, &pool.name).serving;
+        return if interruption || serving >= pool.min || node.ready == crate::data::view::Ready::No {
+            RemoveState::Terminating { accepted: false, absent: None }
+        } else {
+            rolling_back(Rollback::BelowMin)
+        };
+    }
+    if work.now >= remove.deadline && !interruption {
+        return rolling_back(Rollback::Timeout);
+    }
+    stay
+}
+
+/// Rule R12: an instance that lives on 2 minutes after its notice's deadline was not interrupted.
+fn is_void(work: &Work<'_>, remove: &Remove) -> bool {
+    let notices = &work.next.notices;
+    let noticed = notices.iter().any(|n| n.instance == remove.instance && n.kind == NoticeKind::Interruption);
+    remove.why == RemoveWhy::Interruption && (work.now >= remove.deadline.after(VOID_AFTER) || !noticed)
+}
+
+/// How long after its deadline a notice becomes void (rule R12).
+pub(crate) const VOID_AFTER: Span = Span::from_mins(2);

@@ -1,0 +1,138 @@
+//! The effects that a stored record authorises. A function of what is stored, never of the decision.
+
+use crate::data::order::{
+    CordonOrder, Effect, EvictOrder, ForgetOrder, LaunchOrder, Order, PodRef, TerminateOrder,
+};
+use crate::data::policy::Policy;
+use crate::data::record::{Launch, LaunchState, Op, OpKind, Record, Remove, RemoveState, RemoveWhy};
+use crate::data::view::{ClusterView, CordonMark, Node, Phase, Pod, View};
+use crate::logic::movable;
+use crate::words::{Deadline, InstanceId, NodeName, NodeUid};
+
+/// Everything to do now, in the order of the operations.
+///
+/// The caller must hold the authority of `record.ver`: its own swap of exactly this record was applied. Orders carry
+/// no `not_after` yet; the driver sets it.
+pub fn due(policy: &Policy, record: &Record, view: &View) -> Vec<Effect> {
+    let cluster = view.cluster.known().filter(|cluster| cluster.complete);
+    let seen = Seen { policy, record, view, cluster };
+    let orders = record.ops.iter().filter(|op| policy.pool(&op.pool).is_some()).filter_map(|op| {
+        let order = match &op.kind {
+            OpKind::Launch(launch) => seen.launch(op, launch),
+            OpKind::Remove(remove) => seen.remove(op, remove),
+        };
+        Some(Effect { op: op.id(), order: order? })
+    });
+    orders.collect()
+}
+
+struct Seen<'a> {
+    policy: &'a Policy,
+    record: &'a Record,
+    view: &'a View,
+    cluster: Option<&'a ClusterView>,
+}
+
+impl Seen<'_> {
+    fn launch(&self, op: &Op, launch: &Launch) -> Option<Order> {
+        match &launch.state {
+            LaunchState::Sent if launch.attempt.armed == self.record.ver => {
+                Some(Order::Launch(LaunchOrder {
+                    cluster: self.policy.cluster().clone(),
+                    pool: op.pool.clone(),
+                    offering: launch.attempt.offering.clone(),
+                    token: launch.attempt.token.clone(),
+                    pinned: launch.pinned.clone(),
+                    not_after: Deadline::default(),
+                }))
+            }
+            LaunchState::Terminating { instance, accepted, .. } => self.terminate(instance, *accepted),
+            LaunchState::Planned
+            | LaunchState::Sent
+            | LaunchState::Cooling { .. }
+            | LaunchState::Refused { .. }
+            | LaunchState::Launched { .. }
+            | LaunchState::Aside { .. }
+            | LaunchState::Dead { .. } => None,
+        }
+    }
+
+    fn remove(&self, op: &Op, remove: &Remove) -> Option<Order> {
+        let node = self.node(remove);
+        match (&remove.state, node) {
+            (RemoveState::Planned, Some(node)) => Some(Order::Cordon(self.cordon(op, node))),
+            (RemoveState::Cordoned, Some(node)) if remove.why != RemoveWhy::CordonOnly => {
+                let doomed = remove.why == RemoveWhy::Interruption;
+                self.evict(node, |pod| !doomed || movable::may_be_asked(pod))
+            }
+            // Irrevocable does not mean blind: pods that turned up are asked to leave first (rule R6).
+            (RemoveState::Terminating { accepted, .. }, Some(node)) => {
+                if !self.cluster.is_some_and(|cluster| cluster.scope.covers(&node.name)) {
+                    return None;
+                }
+                self.evict(node, |_| true).or_else(|| self.terminate(&remove.instance, *accepted))
+            }
+            (RemoveState::Terminating { accepted, .. }, None) => {
+                self.cluster.and_then(|_| self.terminate(&remove.instance, *accepted))
+            }
+            (RemoveState::Gone, Some(node)) => Some(Order::Forget(ForgetOrder {
+                node: node.name.clone(),
+                node_uid: node.uid.clone(),
+                not_after: Deadline::default(),
+            })),
+            (RemoveState::RollingBack { .. }, Some(node)) if node.cordon.is_some() => {
+                Some(Order::Uncordon(self.cordon(op, node)))
+            }
+            _ => None,
+        }
+    }
+
+    /// The node of a removal, if it is still the same Node object.
+    fn node(&self, remove: &Remove) -> Option<&Node> {
+        let (name, uid): &(NodeName, NodeUid) = remove.node.as_ref()?;
+        self.cluster?.nodes.iter().find(|node| node.name == *name && node.uid == *uid && !node.control_plane)
+    }
+
+    fn cordon(&self, op: &Op, node: &Node) -> CordonOrder {
+        CordonOrder {
+            node: node.name.clone(),
+            node_uid: node.uid.clone(),
+            stamp: self.record.ver,
+            mark: CordonMark::new(self.record.inc.clone(), op.seq),
+            not_after: Deadline::default(),
+        }
+    }
+
+    fn evict(&self, node: &Node, asked: impl Fn(&Pod) -> bool) -> Option<Order> {
+        let leaving = movable::evictable(self.cluster?, &node.name).filter(|pod| pod.deleted_at.is_none());
+        let mut pods: Vec<&Pod> = leaving.filter(|pod| asked(pod)).collect();
+        // System pods last: others may need them to shut down.
+        pods.sort_by(|a, b| {
+            let last = |pod: &Pod| pod.namespace == "kube-system" || pod.system_critical;
+            last(a).cmp(&last(b)).then_with(|| a.uid.cmp(&b.uid))
+        });
+        let any = movable::evictable(self.cluster?, &node.name).next().is_some();
+        let pods: Vec<PodRef> =
+            pods.into_iter().map(|p| PodRef::new(p.uid.clone(), &p.namespace, &p.name)).collect();
+        // Pods that are on their way out need no order, and still forbid to terminate.
+        any.then(|| {
+            Order::Evict(EvictOrder { node: node.name.clone(), pods, not_after: Deadline::default() })
+        })
+    }
+
+    /// Until the cloud has accepted, and again while a list still shows it as alive.
+    fn terminate(&self, instance: &InstanceId, accepted: bool) -> Option<Order> {
+        let listing = self.view.instances.known()?;
+        let listed = listing.instances.iter().find(|i| i.id == *instance);
+        let alive = listed.is_some_and(|i| i.phase.is_alive());
+        let ended = listed.is_some_and(|i| matches!(i.phase, Phase::Terminated | Phase::ShuttingDown));
+        let send = !ended && (!accepted || alive);
+        send.then(|| {
+            Order::Terminate(TerminateOrder {
+                cluster: self.policy.cluster().clone(),
+                instance: instance.clone(),
+                not_after: Deadline::default(),
+            })
+        })
+    }
+}

@@ -1,0 +1,154 @@
+//! Writing down what became of the effects.
+
+use crate::data::order::{Answer, Cordoned, Order, Outcome, Refusal};
+use crate::data::policy::Policy;
+use crate::data::record::{
+    Attempt, IncomingNotice, Launch, LaunchState, Op, OpKind, Record, Remove, RemoveState, Rollback,
+};
+use crate::logic::Tick;
+use crate::logic::decide::{finish, take_in};
+use crate::words::{Elapsed, Span, Timestamp, Ver};
+
+/// The record after the outcomes of its own effects, one version on.
+///
+/// Only what the answers say: the next `plan` draws the conclusions.
+#[must_use = "store it"]
+pub fn settle(policy: &Policy, record: &Record, outcomes: &[Outcome], tick: &Tick, now: Timestamp) -> Record {
+    let mut next = written(record, tick, now);
+    let elapsed = next.time.elapsed;
+    let mut left = Vec::new();
+    for outcome in outcomes {
+        let Some(at) = next.ops.iter().position(|op| op.id() == outcome.effect.op) else { continue };
+        let Some(op) = next.ops.get_mut(at) else { continue };
+        let leaves = match &mut op.kind {
+            OpKind::Launch(launch) => settle_launch(launch, outcome, elapsed, tick.launch_delay),
+            OpKind::Remove(remove) => settle_remove(remove, outcome),
+        };
+        if leaves {
+            left.push(next.ops.remove(at));
+        }
+    }
+    for op in &left {
+        if policy.pool(&op.pool).is_some() && !was_rolled_back(op) {
+            finish(&mut next, op, elapsed);
+        }
+    }
+    next
+}
+
+fn was_rolled_back(op: &Op) -> bool {
+    op.remove().is_some_and(|remove| matches!(remove.state, RemoveState::RollingBack { .. }))
+}
+
+/// The record with notices appended and nothing else changed: any tick may do this, without the lease (rule R12).
+///
+/// `None` when there is nothing new to store.
+pub fn append_notices(
+    record: &Record,
+    incoming: &[IncomingNotice],
+    tick: &Tick,
+    now: Timestamp,
+) -> Option<Record> {
+    let mut next = Record { lease: record.lease.clone(), ..written(record, tick, now) };
+    let elapsed = next.time.elapsed;
+    take_in(&mut next, incoming, elapsed);
+    (next.notices != record.notices).then_some(next)
+}
+
+/// The record without a lease: the tick is over.
+pub fn released(mut record: Record) -> Record {
+    record.lease = None;
+    record
+}
+
+/// The same record, one version on.
+fn written(record: &Record, tick: &Tick, now: Timestamp) -> Record {
+    let mut next = record.clone();
+    (next.time.last_now, next.time.elapsed) = (now, record.elapsed_at(now));
+    (next.ver, next.write_id) = (record.ver.next(), tick.write_id.clone());
+    next
+}
+
+/// Rule R7. Returns whether the operation is over.
+fn settle_launch(launch: &mut Launch, outcome: &Outcome, now: Elapsed, delay: Span) -> bool {
+    let same = match &outcome.effect.order {
+        Order::Launch(order) => order.token == launch.attempt.token && launch.state == LaunchState::Sent,
+        Order::Terminate(_) => matches!(launch.state, LaunchState::Terminating { .. }),
+        Order::Cordon(_) | Order::Uncordon(_) | Order::Evict(_) | Order::Forget(_) => false,
+    };
+    if !same {
+        return false;
+    }
+    launch.attempt.armed = Ver::ZERO;
+    let sole = launch.attempt.asks <= 1;
+    match (&outcome.answer, &mut launch.state) {
+        (Answer::Launched(launched), state) => {
+            *state = LaunchState::Launched { instance: launched.instance.clone(), unjoined: None };
+        }
+        (Answer::Terminating, LaunchState::Terminating { accepted, .. }) => *accepted = true,
+        (Answer::Refused(Refusal::Denied { action }), LaunchState::Terminating { instance, .. }) => {
+            let why = format!("it did not join and may not be terminated: {action}");
+            launch.state = LaunchState::Aside { instance: instance.clone(), why };
+        }
+        (Answer::Refused(Refusal::TokenSpent), LaunchState::Sent) => {
+            launch.state = LaunchState::Refused { why: Refusal::TokenSpent };
+        }
+        (Answer::Refused(Refusal::Throttled) | Answer::NotSent { .. }, LaunchState::Sent) => unsent(launch),
+        (Answer::Refused(why), LaunchState::Sent) if sole && *why != Refusal::TokenMismatch => {
+            launch.state = LaunchState::Refused { why: why.clone() };
+        }
+        // Another copy may still be under way, or has already bought something: nothing is certain yet.
+        (Answer::Refused(_), LaunchState::Sent) => cool(launch, now, delay),
+        (Answer::Unclear { .. }, LaunchState::Sent) if !sole => cool(launch, now, delay),
+        _ => {}
+    }
+    false
+}
+
+/// The request is certain not to have been carried out: it does not count as a copy under way.
+fn unsent(launch: &mut Launch) {
+    let Attempt { asks, .. } = &mut launch.attempt;
+    *asks = asks.saturating_sub(1);
+    if *asks == 0 {
+        launch.state = LaunchState::Planned;
+    }
+}
+
+fn cool(launch: &mut Launch, now: Elapsed, delay: Span) {
+    let sent = launch.attempt.sent_at.unwrap_or(now);
+    launch.state = LaunchState::Cooling { until: sent.after(delay) };
+}
+
+/// Returns whether the operation is over.
+fn settle_remove(remove: &mut Remove, outcome: &Outcome) -> bool {
+    match (&outcome.effect.order, &outcome.answer, &mut remove.state) {
+        (Order::Cordon(_), Answer::Cordoned(Cordoned::Done), state @ RemoveState::Planned) => {
+            *state = RemoveState::Cordoned;
+        }
+        (
+            Order::Cordon(_),
+            Answer::Cordoned(Cordoned::Superseded | Cordoned::Gone),
+            state @ (RemoveState::Planned | RemoveState::Cordoned),
+        ) => {
+            *state = RemoveState::RollingBack { why: Rollback::Superseded, tries: 0 };
+        }
+        (Order::Uncordon(_), Answer::Cordoned(Cordoned::Gone), RemoveState::RollingBack { .. }) => {
+            return true;
+        }
+        // The next survey shows whether the mark is gone; until then every round counts.
+        (Order::Uncordon(_), _, RemoveState::RollingBack { tries, .. }) => *tries = tries.saturating_add(1),
+        (Order::Terminate(_), Answer::Terminating, RemoveState::Terminating { accepted, .. }) => {
+            *accepted = true
+        }
+        (
+            Order::Terminate(_),
+            Answer::Refused(Refusal::Denied { action }),
+            state @ RemoveState::Terminating { .. },
+        ) => {
+            *state = RemoveState::Parked { why: action.clone() };
+        }
+        (Order::Forget(_), Answer::Forgotten, RemoveState::Gone) => return true,
+        _ => {}
+    }
+    false
+}

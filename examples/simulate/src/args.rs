@@ -1,0 +1,213 @@
+//! The command line.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use autoscale_core::sim::{Config, Faults, Scenario};
+use autoscale_core::words::Span;
+use clap::Parser;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
+use crate::trace::{self, Trace};
+
+/// A run longer than this is a slip of the hand.
+const LONGEST: Span = Span::from_mins(366 * 24 * 60);
+
+/// The nodes that the highest value of a trace needs, unless told.
+const PEAK_NODES: u32 = 10;
+
+/// Every level of faults, with its name.
+const LEVELS: [(&str, Faults); 2] = [("none", Faults::None), ("mild", Faults::Mild)];
+
+/// Simulates an autoscaled fleet in virtual time and says what it did, what it cost and whether it stayed safe.
+///
+/// The exit code is 0 when all is well, 1 when an invariant broke, 2 when the input is no good.
+#[derive(Parser, Debug)]
+#[command(name = "simulate", version, max_term_width = 100, after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// The load, and what the cloud does to the nodes
+    #[arg(long, value_name = "NAME", default_value = "shop", value_parser = scenario())]
+    scenario: Scenario,
+
+    /// Thrown for every choice: the same seed is the same run
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+
+    /// What goes wrong between the library and the cloud, besides the scenario
+    #[arg(long, value_name = "LEVEL", default_value = "none", value_parser = faults())]
+    faults: Faults,
+
+    /// Virtual time to run, like 12h or 7d [default: 7d, or the whole trace]
+    #[arg(long, value_name = "SPAN", value_parser = length)]
+    until: Option<Span>,
+
+    /// A real load in place of a scenario: a file of `timestamp,value`
+    ///
+    /// The first line is that header. Times are `2026-01-31 12:00:00` (UTC), RFC 3339 or seconds since 1970, each
+    /// later than the one before. A value holds until the next row, across gaps too; the last one holds for a
+    /// typical step. A file with a bad row is refused.
+    #[arg(long, value_name = "FILE", conflicts_with = "scenario")]
+    trace: Option<PathBuf>,
+
+    /// Nodes whose CPU the highest value of the trace uses up
+    #[arg(long, value_name = "N", default_value_t = PEAK_NODES, requires = "trace", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    peak_nodes: u32,
+
+    /// Print one JSON object and nothing else
+    #[arg(long)]
+    json: bool,
+}
+
+const EXAMPLES: &str = "Examples:
+  simulate                                       the shop, for 7 days
+  simulate --scenario spot-storm --faults mild --seed 7
+  simulate --trace requests.csv --peak-nodes 20 --json";
+
+/// A command line that has been understood.
+#[derive(Debug)]
+pub(crate) struct Job {
+    /// What is simulated.
+    pub(crate) config: Config,
+    /// The file the load came from, and the nodes its highest value needs.
+    pub(crate) source: Option<(PathBuf, u32)>,
+    /// Whether JSON is wanted.
+    pub(crate) json: bool,
+}
+
+impl Args {
+    /// Reads the trace, if there is one.
+    ///
+    /// # Errors
+    /// Every bad row of it.
+    pub(crate) fn into_job(self) -> Result<Job, trace::Bad> {
+        let Self { scenario, seed, faults, until, trace, peak_nodes, json } = self;
+        let mut config = Config::new(if trace.is_some() { Scenario::Steady } else { scenario });
+        (config.seed, config.faults) = (seed, faults);
+        config.until = until.unwrap_or(config.until);
+        let mut source = None;
+        if let Some(path) = trace {
+            let trace = Trace::read(&path)?;
+            config.until = until.map_or(trace.length, |until| until.min(trace.length));
+            if config.until > LONGEST {
+                return Err(trace::Bad::whole(&path, format!("{} is too long: add --until", trace.length)));
+            }
+            config.load = Some(trace.scaled_to(peak_nodes));
+            source = Some((path, peak_nodes));
+        }
+        Ok(Job { config, source, json })
+    }
+}
+
+impl Job {
+    /// The name of the level of faults.
+    pub(crate) fn level(&self) -> &'static str {
+        LEVELS.iter().find(|(_, level)| *level == self.config.faults).map_or("?", |(name, _)| name)
+    }
+}
+
+/// The command that repeats the run.
+impl fmt::Display for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("cargo run --release -p simulate --")?;
+        match &self.source {
+            Some((path, peak)) => write!(f, " --trace {} --peak-nodes {peak}", quoted(path))?,
+            None => write!(f, " --scenario {}", self.config.scenario)?,
+        }
+        write!(f, " --seed {} --faults {} --until {}", self.config.seed, self.level(), self.config.until)
+    }
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.into_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+fn scenario() -> impl TypedValueParser<Value = Scenario> {
+    PossibleValuesParser::new(Scenario::ALL.map(|(name, _)| name)).try_map(|name| name.parse::<Scenario>())
+}
+
+fn faults() -> impl TypedValueParser<Value = Faults> {
+    PossibleValuesParser::new(LEVELS.map(|(name, _)| name)).try_map(|name| name.parse::<Faults>())
+}
+
+fn length(text: &str) -> Result<Span, String> {
+    let span: Span = text.parse().map_err(|error| format!("{error}"))?;
+    if span == Span::ZERO || span > LONGEST {
+        return Err(format!("expected more than nothing and at most {LONGEST}"));
+    }
+    Ok(span)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn job(line: &str) -> Job {
+        Args::try_parse_from(line.split_whitespace()).unwrap().into_job().unwrap()
+    }
+
+    #[test]
+    fn the_command_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn nothing_said_is_the_shop_for_a_week() {
+        let job = job("simulate");
+        assert_eq!(job.config.scenario, Scenario::Shop);
+        assert_eq!((job.config.seed, job.config.faults), (1, Faults::None));
+        assert_eq!(job.config.until.to_string(), "7d");
+        assert!(job.config.load.is_none() && !job.json);
+    }
+
+    #[test]
+    fn the_command_that_repeats_says_the_same() {
+        for line in [
+            "simulate --scenario flash-sale --seed 18446744073709551615 --faults mild --until 1h30m",
+            "simulate --scenario steady --seed 0 --faults none --until 366d",
+        ] {
+            let repeat = job(line).to_string();
+            assert_eq!(repeat, line.replace("simulate", "cargo run --release -p simulate --"));
+        }
+        for (_, level) in LEVELS {
+            let mut job = job("simulate");
+            job.config.faults = level;
+            assert_ne!(job.level(), "?");
+        }
+    }
+
+    #[test]
+    fn paths_are_quoted_for_a_shell() {
+        for (path, shown) in
+            [("a/b_1.csv", "a/b_1.csv"), ("a b", "'a b'"), ("it's", r"'it'\''s'"), ("", "''")]
+        {
+            assert_eq!(quoted(Path::new(path)), shown);
+        }
+    }
+
+    #[test]
+    fn refuses() {
+        for (line, reason) in [
+            ("simulate --scenario shopp", "shop"),
+            ("simulate --faults wild", "none, mild"),
+            ("simulate --until 10", "length of time with a unit"),
+            ("simulate --until 0s", "more than nothing"),
+            ("simulate --until 367d", "at most 366d"),
+            ("simulate --seed=-1", "--seed"),
+            ("simulate --peak-nodes 5", "--trace"),
+            ("simulate --trace a.csv --peak-nodes 0", "1..=1000"),
+            ("simulate --trace a.csv --scenario shop", "cannot be used with"),
+        ] {
+            let error = Args::try_parse_from(line.split_whitespace()).unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{line}");
+            assert!(error.to_string().contains(reason), "{line}: {error}");
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! The outcome for people.
+
+use std::env;
+use std::io::{self, IsTerminal};
+
+use crate::chart;
+use crate::outcome::{Invariants, Outcome};
+
+/// Columns, unless the environment says otherwise.
+const WIDTH: usize = 100;
+
+/// Violations that are shown; the rest are counted.
+const SHOWN: usize = 20;
+
+/// Columns of the names of the lines.
+const NAMES: usize = 14;
+
+/// How wide the page is, and whether it has colours.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Look {
+    pub(crate) width: usize,
+    pub(crate) colour: bool,
+}
+
+impl Look {
+    /// What suits the standard output.
+    pub(crate) fn of_stdout() -> Self {
+        let width = env::var("COLUMNS").ok().and_then(|columns| columns.trim().parse().ok());
+        let plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Self { width: width.unwrap_or(WIDTH).clamp(40, 300), colour: !plain && io::stdout().is_terminal() }
+    }
+}
+
+/// The whole page.
+pub(crate) fn render(outcome: &Outcome, look: Look) -> String {
+    let mut page = title(outcome) + "\n\n";
+    page += &chart::render(&outcome.series, outcome.until, look.width, look.colour);
+    page.push('\n');
+    for (name, text) in lines(outcome) {
+        page += &entry(name, &text, look.width);
+    }
+    for violation in outcome.violations.iter().take(SHOWN) {
+        let text = format!("{} at {}: {}", violation.invariant, violation.at, violation.text);
+        page += &entry("", &text, look.width);
+    }
+    match outcome.violations.len().saturating_sub(SHOWN) {
+        0 => {}
+        more => page += &entry("", &format!("and {more} more"), look.width),
+    }
+    if outcome.is_broken() {
+        page += &entry("repeat with", &outcome.repeat, usize::MAX);
+    }
+    if !outcome.told.is_empty() {
+        page += "\nlast decisions\n";
+    }
+    for (at, text) in &outcome.told {
+        page += &hung(&format!("  {at}  "), text, look.width);
+    }
+    page
+}
+
+fn title(outcome: &Outcome) -> String {
+    let load = match (&outcome.trace, outcome.peak_nodes) {
+        (Some(file), Some(nodes)) => format!("{file}, at most {nodes} nodes of load"),
+        _ => outcome.scenario.clone(),
+    };
+    format!("{load} for {}, seed {}, faults {}", outcome.until, outcome.seed, outcome.fault_level)
+}
+
+fn lines(outcome: &Outcome) -> [(&'static str, String); 11] {
+    let Outcome { cost, node_hours_by_purchase: hours, .. } = outcome;
+    [
+        ("ticks", grouped(outcome.ticks)),
+        ("scale-ups", counted(outcome.scale_ups, "node")),
+        ("scale-downs", counted(outcome.scale_downs, "node")),
+        ("replacements", counted(outcome.replacements, "node")),
+        ("evictions", counted(outcome.evictions, "pod")),
+        (
+            "pending",
+            format!(
+                "{} pod-minutes (static fleet of {}: {})",
+                grouped(outcome.pending_pod_minutes),
+                outcome.static_nodes,
+                grouped(outcome.static_pending_pod_minutes)
+            ),
+        ),
+        (
+            "to running",
+            format!(
+                "p50 {}, p95 {} (of those that had to wait for a node: p95 {})",
+                outcome.wait_p50, outcome.wait_p95, outcome.wait_p95_of_waiting
+            ),
+        ),
+        (
+            "node-hours",
+            format!(
+                "{:.1}, {:.1} of them spot (static fleet of {}: {:.1}{})",
+                outcome.node_hours,
+                hours.spot,
+                outcome.static_nodes,
+                outcome.static_node_hours,
+                against(outcome.node_hours, outcome.static_node_hours)
+            ),
+        ),
+        (
+            "cost",
+            format!(
+                "{:.2} (static fleet of {}: {:.2}{})",
+                cost.autoscaled,
+                outcome.static_nodes,
+                cost.fixed,
+                against(cost.autoscaled, cost.fixed)
+            ),
+        ),
+        ("faults", faults(outcome)),
+        ("invariants", invariants(&outcome.invariants)),
+    ]
+}
+
+fn faults(outcome: &Outcome) -> String {
+    let kinds: Vec<_> =
+        outcome.faults.iter().map(|(kind, times)| format!("{kind} {}", grouped(*times))).collect();
+    match outcome.faults.values().sum() {
+        0 => "none injected".to_owned(),
+        total => format!("{} injected: {}", grouped(total), kinds.join(", ")),
+    }
+}
+
+fn invariants(found: &Invariants) -> String {
+    let all = format!("{} checks of {}", grouped(found.checked), found.by_name.len());
+    let names = |wanted: fn(u64, u64) -> Option<String>| -> Vec<String> {
+        let name = |(name, count): (&&str, &crate::outcome::Count)| {
+            wanted(count.checked, count.broken).map(|note| format!("{name}{note}"))
+        };
+        found.by_name.iter().filter_map(name).collect()
+    };
+    let broken = names(|_, broken| (broken > 0).then(|| format!(" {} times", grouped(broken))));
+    let idle = names(|checked, _| (checked == 0).then(String::new));
+    let broken =
+        if broken.is_empty() { "none broken".to_owned() } else { format!("BROKEN: {}", broken.join(", ")) };
+    let idle = if idle.is_empty() { String::new() } else { format!("; never checked: {}", idle.join(", ")) };
+    format!("{all}, {broken}{idle}")
+}
+
+/// `, 46 % less`; nothing where there is nothing to compare with.
+fn against(ours: f64, theirs: f64) -> String {
+    let percent = ((ours / theirs - 1.0) * 100.0).round();
+    if theirs <= 0.0 || !percent.is_finite() {
+        return String::new();
+    }
+    match percent {
+        less if less < 0.0 => format!(", {:.0} % less", -less),
+        more if more > 0.0 => format!(", {more:.0} % more"),
+        _ => ", the same".to_owned(),
+    }
+}
+
+fn counted(count: u64, thing: &str) -> String {
+    let end = if count == 1 { "" } else { "s" };
+    format!("{} {thing}{end}", grouped(count))
+}
+
+/// `1,234,567`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+fn entry(name: &str, text: &str, width: usize) -> String {
+    hung(&format!("{name:<NAMES$}"), text, width)
+}
+
+/// `text` after `head`, broken between words, its further lines beneath its first.
+fn hung(head: &str, text: &str, width: usize) -> String {
+    let indent = head.chars().count();
+    let (mut page, mut line) = (String::new(), head.to_owned());
+    for paragraph in text.lines() {
+        for word in paragraph.split_whitespace() {
+            let used = line.chars().count();
+            if used > indent && used + 1 + word.chars().count() > width {
+                page += &(line + "\n");
+                line = " ".repeat(indent);
+            }
+            if line.chars().count() > indent {
+                line.push(' ');
+            }
+            line += word;
+        }
+        page += &(line + "\n");
+        line = " ".repeat(indent);
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests;
