@@ -75,6 +75,8 @@ pub(crate) struct Cloud {
     pub(crate) outages: BTreeMap<Zone, Timestamp>,
     /// Milliseconds of life of ended instances, spot and on-demand.
     past_ms: [u64; 2],
+    /// How often a launch was refused for lack of capacity.
+    pub(crate) refused_for_capacity: u64,
 }
 
 impl Cloud {
@@ -115,6 +117,21 @@ impl Cloud {
         };
     }
 
+    /// Lifts every limit.
+    pub(crate) fn lift_capacity(&mut self) {
+        self.capacity.clear();
+    }
+
+    /// Spot instances that can be taken.
+    pub(crate) fn spot_targets(&self) -> Vec<InstanceId> {
+        let spot = |machine: &Machine| {
+            machine.ownership == Ownership::Ours
+                && machine.offering.purchase == Purchase::Spot
+                && machine.doomed.is_none()
+        };
+        self.alive().filter(|(_, machine)| spot(machine)).map(|(_, machine)| machine.id.clone()).collect()
+    }
+
     /// Adds an instance and gives its number.
     pub(crate) fn add(&mut self, order: New, now: Timestamp, lag: Span) -> u32 {
         let index = self.machines.len() as u32;
@@ -149,7 +166,7 @@ impl Cloud {
 
     /// What `order` buys: the instance of its token, or a new one (`Ok(Err(new))`).
     pub(crate) fn launch(
-        &self,
+        &mut self,
         order: &LaunchOrder,
         settings: &Settings,
         now: Timestamp,
@@ -184,6 +201,7 @@ impl Cloud {
             || settings.quota.is_some_and(|most| all >= most)
             || self.outages.get(&order.offering.zone).is_some_and(|until| now < *until);
         if full {
+            self.refused_for_capacity += 1;
             return error(ErrorKind::NoCapacity { offering: order.offering.clone() });
         }
         Ok(Err(New {
@@ -249,6 +267,13 @@ impl Cloud {
             }
         }
         (spot as f64 / 3.6e6, on_demand as f64 / 3.6e6)
+    }
+
+    /// Whether the list hides something new or shows something dead.
+    pub(crate) fn is_lagging(&self, now: Timestamp) -> bool {
+        self.listed.iter().rev().filter_map(|index| self.machine(*index)).any(|machine| {
+            now < machine.visible_from || (now < machine.shown.1 && machine.shown.0 != machine.phase)
+        })
     }
 
     /// What the list shows now.

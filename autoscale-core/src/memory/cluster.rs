@@ -101,6 +101,10 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
+    pub(crate) fn new(daemon: Resources, now: Timestamp) -> Self {
+        Self { daemon, pending_at: now, ..Self::default() }
+    }
+
     pub(crate) fn node_by_name(&self, name: &NodeName) -> Option<u32> {
         self.names.get(name).copied()
     }

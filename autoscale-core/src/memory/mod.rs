@@ -29,6 +29,7 @@ pub use settings::{BEGINNING, Settings};
 pub use workload::{Keep, Workload, WorkloadId};
 pub use world::World;
 
+pub(crate) use cloud::Machine;
 pub(crate) use cluster::Wait;
 pub(crate) use ports::boot;
 

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 
 use async_trait::async_trait;
 
@@ -147,6 +148,16 @@ impl Clock for MemoryClock {
     }
 
     async fn sleep(&self, span: Span) {
+        // Whoever else is polled beside this sleep has its turn before time passes.
+        let mut waited = false;
+        std::future::poll_fn(|cx| {
+            if std::mem::replace(&mut waited, true) {
+                return Poll::Ready(());
+            }
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
         let mut world = self.0.lock();
         let end = world.now().after(span);
         world.advance_to(end);

@@ -63,7 +63,7 @@ impl World {
         let mut world = Self {
             rng: Rng::new(seed).fork(1),
             cloud: Cloud::default(),
-            cluster: Cluster { daemon: settings.daemon, ..Cluster::default() },
+            cluster: Cluster::new(settings.daemon, now),
             store: Store::default(),
             metrics: Metrics::default(),
             events: BinaryHeap::new(),
@@ -75,7 +75,6 @@ impl World {
             now,
             settings,
         };
-        world.cluster.account(now);
         world.plan(Span::ZERO, Event::Scrape);
         if let (Some(zone), Some(shape)) = (world.settings.zones.first(), world.settings.shapes.first()) {
             let new = New {

@@ -1,7 +1,27 @@
 //! F5: the simulator. Virtual time, a modelled cloud and cluster, faults, invariants on the ground truth.
+//!
+//! [`run`] drives the real [`Driver`](crate::driver::Driver) over a [`World`](crate::memory::World): every port call is a request
+//! that takes a while, and under faults gets lost, comes late or kills the process. The same [`Config`] gives the same
+//! run, to the byte.
 
+mod call;
 mod config;
+mod engine;
+mod faults;
+mod fleet;
+mod hpa;
+mod load;
+mod net;
+mod ports;
+mod recorder;
 mod report;
+mod scenario;
+mod truth;
 
 pub use config::{Config, Faults, LoadPoint, Scenario};
+pub use engine::run;
+pub use faults::KINDS as MILD_KINDS;
+pub use fleet::{smallest_static_fleet, static_fleet};
 pub use report::{Checked, Point, Report, StaticFleet, Told, Violation};
+pub use scenario::{ON_DEMAND_HOUR, SPOT_HOUR};
+pub use truth::INVARIANTS;

@@ -1,0 +1,426 @@
+//! The engine: one thread, virtual time, and a poll loop of its own.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Wake, Waker};
+
+use crate::data::policy::Policy;
+use crate::data::record::{IncomingNotice, NoticeKind};
+use crate::driver::{Driver, Report as TickReport, Trigger};
+use crate::memory::Rng;
+use crate::words::{NodeName, Span, Timestamp};
+
+use super::config::{Config, Faults};
+use super::faults::{Chaos, Rates};
+use super::hpa::{EVERY, Hpa};
+use super::load::Curve;
+use super::net::{Item, Net, Process, Wire};
+use super::ports::ports;
+use super::recorder::Recorder;
+use super::report::Report;
+use super::scenario::{self, Blow};
+use super::truth::Truth;
+
+/// How long a run under faults goes on without any, at its end.
+fn calm(until: Span) -> Span {
+    Span::from_mins(90).min(until.divided(3))
+}
+
+/// Runs one configuration to its end. `progress` hears of the virtual time now and then.
+pub fn run(config: &Config, progress: &mut dyn FnMut(Span)) -> Report {
+    Engine::new(config).run(progress)
+}
+
+/// What wakes a process.
+#[derive(Debug)]
+struct Flag(AtomicBool);
+
+impl Wake for Flag {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// One tick under way.
+struct Task {
+    id: u32,
+    future: Pin<Box<dyn Future<Output = TickReport> + Send>>,
+    flag: Arc<Flag>,
+    notices: Vec<IncomingNotice>,
+}
+
+struct Engine<'a> {
+    config: &'a Config,
+    policy: Arc<Policy>,
+    wire: Wire,
+    driver: Driver,
+    controllers: Vec<Hpa>,
+    curve: Curve,
+    beginning: Timestamp,
+    end: Timestamp,
+    tasks: Vec<Task>,
+    next_task: u32,
+    next_notice: u64,
+    recorder: Recorder,
+}
+
+impl<'a> Engine<'a> {
+    fn new(config: &'a Config) -> Self {
+        let policy = config.policy.clone().unwrap_or_else(scenario::policy);
+        let rng = Rng::new(config.seed);
+        let faulty = config.faults != Faults::None;
+        let (mut world, controllers) = scenario::world(config, &policy, config.seed);
+        let quiet_from = if faulty { config.until.minus(calm(config.until)) } else { config.until };
+        let curve = Curve::new(
+            config.scenario,
+            config.load.as_deref(),
+            config.until,
+            faulty,
+            quiet_from,
+            rng.fork(2),
+        );
+        let rates = Rates::of(config.faults);
+        world.settings_mut().list_lag = rates.list_lag;
+        world.settings_mut().hang_per_million = rates.boot_hang;
+        if let Some(pool) = policy.pools().values().next() {
+            let purchase = pool.purchases.first().copied();
+            for zone in pool.zones.iter().cycle().take(pool.min as usize) {
+                if let Some(purchase) = purchase {
+                    world.add_worker(zone, purchase, &pool.shape.name);
+                }
+            }
+        }
+        let truth = Truth::new(policy.clone(), repeat(config));
+        let beginning = world.now();
+        let mut net = Net::new(world, truth, Chaos::new(rates, rng.fork(3)), rng.fork(4));
+        net.plan(Span::ZERO, Item::Controllers);
+        net.plan(Span::ZERO, Item::Point);
+        net.plan(Span::from_secs(10), Item::Tick);
+        net.plan(Span::from_mins(10), Item::Patrol);
+        for (at, blow) in scenario::blows(config, &policy, rng.fork(5)) {
+            if at < quiet_from {
+                net.plan(at, Item::Blow(blow));
+            }
+        }
+        if faulty {
+            net.plan(quiet_from, Item::Cease);
+            for (at, item) in misfortunes(&net.chaos.rates, &policy, quiet_from, rng.fork(6)) {
+                net.plan(at, item);
+            }
+        }
+        let wire = Wire::new(net);
+        let driver = Driver::new(policy.clone(), ports(&wire, config.seed)).with_scope("sim");
+        Self {
+            config,
+            recorder: Recorder::new(&policy, config.until),
+            policy,
+            driver,
+            wire,
+            controllers,
+            curve,
+            beginning,
+            end: beginning.after(config.until),
+            tasks: Vec::new(),
+            next_task: 0,
+            next_notice: 0,
+        }
+    }
+
+    fn run(mut self, progress: &mut dyn FnMut(Span)) -> Report {
+        loop {
+            let mut net = self.wire.lock();
+            let next = [net.world.next_event(), net.next_item()].into_iter().flatten().min();
+            let Some(at) = next.filter(|at| *at <= self.end) else { break };
+            net.world.advance_to(at);
+            net.truth.tick_to(at);
+            let notices = net.world.take_notices();
+            let item = net.due();
+            drop(net);
+            for notice in notices {
+                self.announce(notice);
+            }
+            if let Some(item) = item {
+                self.handle(item, progress);
+                self.poll();
+            }
+        }
+        self.tasks.clear();
+        let net = &mut *self.wire.lock();
+        net.world.advance_to(self.end);
+        net.truth.finish(&net.world, self.config.faults != Faults::None);
+        self.recorder.finish(net)
+    }
+
+    /// A notice of the cloud is on its way; sometimes twice, sometimes late.
+    fn announce(&mut self, notice: IncomingNotice) {
+        self.next_notice += 1;
+        let net = &mut *self.wire.lock();
+        let kind = match notice.kind {
+            NoticeKind::Interruption => "spot-interruption",
+            NoticeKind::Rebalance | NoticeKind::Withdrawn => "rebalance",
+        };
+        net.chaos.count(kind);
+        net.notices.insert(self.next_notice, notice);
+        let mut after = net.draw(Span::from_millis(200), Span::from_secs(4));
+        if net.chaos.chance(net.chaos.rates.late_notice, 1) {
+            net.chaos.count("late-notice");
+            after = net.chaos.rng.span(Span::from_mins(1), Span::from_mins(180));
+        }
+        net.plan(after, Item::Notice(self.next_notice));
+        while net.chaos.chance(net.chaos.rates.duplicate_notice, 1) {
+            net.chaos.count("duplicate-notice");
+            let again = net.chaos.rng.span(Span::ZERO, Span::from_mins(10));
+            net.plan(after.plus(again), Item::Notice(self.next_notice));
+        }
+    }
+
+    fn handle(&mut self, item: Item, progress: &mut dyn FnMut(Span)) {
+        let wire = self.wire.clone();
+        let mut net = wire.lock();
+        let at = net.world.now().since(self.beginning);
+        match item {
+            Item::Arrive(id) => net.arrive(id),
+            Item::Answer(id) => net.answer(id),
+            Item::Wake(id) => net.wake(id),
+            Item::Kill(task) => {
+                let frozen = net.processes.get(&task).is_some_and(|process| process.frozen);
+                drop(net);
+                if !frozen {
+                    self.kill(task);
+                }
+            }
+            Item::Thaw(task) => {
+                if let Some(process) = net.processes.get_mut(&task) {
+                    process.frozen = false;
+                    net.plan(Span::from_secs(20), Item::Kill(task));
+                }
+            }
+            Item::Tick => {
+                let jitter = net.draw(Span::ZERO, Span::from_secs(2));
+                net.plan(self.policy.tick().interval.plus(jitter), Item::Tick);
+                drop(net);
+                self.start(Trigger::Schedule, Vec::new());
+            }
+            Item::Notice(number) => {
+                let notice = net.notices.get(&number).cloned();
+                drop(net);
+                if let Some(notice) = notice {
+                    self.start(Trigger::Notices(vec![notice.clone()]), vec![notice]);
+                }
+            }
+            Item::Overlap => {
+                if self.tasks.is_empty() {
+                    net.plan(Span::from_secs(1), Item::Overlap);
+                } else {
+                    net.chaos.count("overlapping-ticks");
+                    drop(net);
+                    self.start(Trigger::Schedule, Vec::new());
+                }
+            }
+            Item::Controllers => {
+                let load = self.curve.at(at);
+                for controller in &mut self.controllers {
+                    controller.step(&mut net.world, load);
+                }
+                net.plan(EVERY, Item::Controllers);
+            }
+            Item::Point => {
+                self.recorder.point(&net, at);
+                progress(at);
+                net.plan(self.recorder.every(), Item::Point);
+            }
+            Item::Blow(blow) => self.strike(&mut net, blow),
+            Item::Uncordon(name) => {
+                if let Ok(name) = NodeName::new(name)
+                    && let Some(node) = net.world.cluster.node_by_name(&name)
+                    && net.world.cluster.nodes.get(&node).is_some_and(|node| node.unschedulable)
+                {
+                    net.world.cordon_by_hand(&name, false);
+                    net.chaos.count("human-uncordon");
+                }
+            }
+            Item::Cease => {
+                net.chaos.cease();
+                net.store_out_until = net.world.now();
+                net.world.settings_mut().list_lag = Span::ZERO;
+                net.world.settings_mut().hang_per_million = 0;
+                net.world.cloud.lift_capacity();
+            }
+            Item::Patrol => {
+                let Net { world, truth, .. } = &mut *net;
+                truth.patrol(world);
+                net.plan(Span::from_mins(10), Item::Patrol);
+            }
+        }
+    }
+
+    fn strike(&mut self, net: &mut Net, blow: Blow) {
+        let mut targets: Vec<_> = net.world.cloud.spot_targets();
+        let victim = |net: &mut Net, targets: &mut Vec<_>| {
+            let index = net.chaos.rng.below(targets.len() as u64) as usize;
+            (index < targets.len()).then(|| targets.swap_remove(index))
+        };
+        match blow {
+            Blow::Interrupt(count) => {
+                for _ in 0..count {
+                    if let Some(instance) = victim(net, &mut targets) {
+                        net.world.interrupt(&instance);
+                    }
+                }
+            }
+            Blow::Rebalance => {
+                if let Some(instance) = victim(net, &mut targets) {
+                    net.world.recommend_rebalance(&instance);
+                }
+            }
+            Blow::Kill => {
+                let mut targets = net.world.alive();
+                if let Some(instance) = victim(net, &mut targets) {
+                    net.world.kill(&instance);
+                    net.chaos.count("unannounced-death");
+                }
+            }
+            Blow::FailZone(zone, span) => net.world.fail_zone(&zone, span),
+            Blow::Silence(span) => net.world.silence_metrics(span),
+            Blow::Capacity(offering, most) => {
+                net.world.set_capacity(offering, most);
+            }
+            Blow::HumanCordon(span) => {
+                let open = net.world.serving();
+                if let Some(name) = net.chaos.rng.pick(&open).cloned() {
+                    net.world.cordon_by_hand(&name, true);
+                    net.chaos.count("human-cordon");
+                    net.plan(span, Item::Uncordon(name.to_string()));
+                }
+            }
+            Blow::StoreOut(span) => net.store_out_until = net.world.now().after(span),
+        }
+    }
+
+    fn start(&mut self, trigger: Trigger, notices: Vec<IncomingNotice>) {
+        self.next_task += 1;
+        let id = self.next_task;
+        {
+            let mut net = self.wire.lock();
+            net.processes.insert(id, Process { frozen: false, crashed: false });
+            net.truth.on_start(id);
+            net.plan(self.policy.tick().limit, Item::Kill(id));
+        }
+        self.recorder.ticks += 1;
+        let driver = self.driver.clone();
+        let future = Box::pin(async move { driver.tick(&trigger).await });
+        let flag = Arc::new(Flag(AtomicBool::new(true)));
+        self.tasks.push(Task { id, future, flag, notices });
+    }
+
+    fn kill(&mut self, id: u32) {
+        if let Some(at) = self.tasks.iter().position(|task| task.id == id) {
+            let task = self.tasks.swap_remove(at);
+            self.end(id, &task.notices, false);
+            // Its requests stay under way. The wire must not be held here: dropping a call takes it.
+            drop(task);
+        }
+    }
+
+    /// Notices that are not stored are delivered again.
+    fn end(&mut self, id: u32, notices: &[IncomingNotice], stored: bool) {
+        let mut net = self.wire.lock();
+        net.processes.remove(&id);
+        net.truth.on_end(id);
+        if stored {
+            return;
+        }
+        for notice in notices {
+            self.next_notice += 1;
+            net.notices.insert(self.next_notice, notice.clone());
+            let after = net.draw(Span::from_secs(60), Span::from_secs(120));
+            net.plan(after, Item::Notice(self.next_notice));
+        }
+    }
+
+    /// Polls whoever was woken, until nobody is.
+    fn poll(&mut self) {
+        let mut at = 0;
+        while let Some(task) = self.tasks.get_mut(at) {
+            let id = task.id;
+            {
+                let mut net = self.wire.lock();
+                let frozen = net.processes.get(&id).is_some_and(|process| process.frozen);
+                if frozen || !task.flag.0.swap(false, Ordering::Relaxed) {
+                    drop(net);
+                    at += 1;
+                    continue;
+                }
+                net.current = id;
+            }
+            let waker = Waker::from(task.flag.clone());
+            let polled = task.future.as_mut().poll(&mut Context::from_waker(&waker));
+            let crashed = self.wire.lock().processes.get(&id).is_some_and(|process| process.crashed);
+            if crashed {
+                self.kill(id);
+            } else if let std::task::Poll::Ready(report) = polled {
+                let task = self.tasks.swap_remove(at);
+                self.wire.lock().truth.on_report(&report);
+                self.recorder.tick(&report);
+                self.end(id, &task.notices, report.notices_stored);
+            }
+            at = 0;
+        }
+    }
+}
+
+fn repeat(config: &Config) -> String {
+    let faults = match config.faults {
+        Faults::None => "none",
+        Faults::Mild => "mild",
+    };
+    format!(
+        "cargo run --release -p simulate -- --scenario {} --seed {} --faults {faults} --until {}",
+        config.scenario, config.seed, config.until
+    )
+}
+
+/// What befalls the world beside the scenario, until faults cease.
+fn misfortunes(rates: &Rates, policy: &Policy, until: Span, mut rng: Rng) -> Vec<(Span, Item)> {
+    use crate::data::order::Offering;
+    let mut all = Vec::new();
+    let Some(pool) = policy.pools().values().next() else { return all };
+    let mut every = |mean: Span, rng: &mut Rng, make: &mut dyn FnMut(&mut Rng) -> Item| {
+        if mean == Span::ZERO {
+            return;
+        }
+        let mut at = rng.span(Span::from_mins(2), mean.times(2));
+        while at < until {
+            all.push((at, make(rng)));
+            at = at.plus(rng.span(Span::from_mins(1), mean.times(2)));
+        }
+    };
+    let minutes = |rng: &mut Rng, low, high| rng.span(Span::from_mins(low), Span::from_mins(high));
+    every(rates.interrupt_every, &mut rng, &mut |rng| Item::Blow(Blow::Interrupt(1 + rng.below(2) as u32)));
+    every(rates.rebalance_every, &mut rng, &mut |_| Item::Blow(Blow::Rebalance));
+    every(rates.kill_every, &mut rng, &mut |_| Item::Blow(Blow::Kill));
+    every(rates.store_out_every, &mut rng, &mut |rng| Item::Blow(Blow::StoreOut(minutes(rng, 1, 8))));
+    every(rates.silence_every, &mut rng, &mut |rng| Item::Blow(Blow::Silence(minutes(rng, 2, 25))));
+    every(rates.human_cordon_every, &mut rng, &mut |rng| Item::Blow(Blow::HumanCordon(minutes(rng, 5, 40))));
+    every(rates.overlap_every, &mut rng, &mut |_| Item::Overlap);
+    let mut windows = Vec::new();
+    every(rates.no_capacity_every, &mut rng, &mut |rng| {
+        let zone = rng.pick(&pool.zones).cloned();
+        let purchase = rng.pick(&pool.purchases).copied();
+        let (Some(zone), Some(purchase)) = (zone, purchase) else { return Item::Patrol };
+        let offering = Offering::new(zone, purchase, pool.shape.name.clone());
+        windows.push((offering.clone(), minutes(rng, 10, 60)));
+        Item::Blow(Blow::Capacity(offering, Some(0)))
+    });
+    let starts: Vec<Span> = all
+        .iter()
+        .filter(|(_, item)| matches!(item, Item::Blow(Blow::Capacity(..))))
+        .map(|(at, _)| *at)
+        .collect();
+    for (start, (offering, length)) in starts.into_iter().zip(windows) {
+        all.push((start.plus(length), Item::Blow(Blow::Capacity(offering, None))));
+    }
+    all
+}

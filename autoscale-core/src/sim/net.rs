@@ -1,0 +1,453 @@
+//! The network between driver and world: requests take a while, get lost, come late; answers too.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+use crate::data::record::IncomingNotice;
+use crate::memory::{Rng, World, boot};
+use crate::ports::{ErrorKind, Swapped};
+use crate::words::{Span, Timestamp};
+
+use super::call::{Call, Class, Reply};
+use super::faults::Chaos;
+use super::scenario::Blow;
+use super::truth::Truth;
+
+/// Something that happens at a time.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Item {
+    /// A request reaches its server.
+    Arrive(u64),
+    /// An answer reaches its sender.
+    Answer(u64),
+    /// A sleep is over.
+    Wake(u64),
+    /// A process dies.
+    Kill(u32),
+    /// A process goes on.
+    Thaw(u32),
+    /// A scheduled tick starts.
+    Tick,
+    /// A tick for a notice starts; the number of the notice.
+    Notice(u64),
+    /// A second tick starts, if one is running.
+    Overlap,
+    /// The workloads' controllers look.
+    Controllers,
+    /// The fleet is written down.
+    Point,
+    /// Something befalls the world.
+    Blow(Blow),
+    /// A person uncordons a node.
+    Uncordon(String),
+    /// No more faults.
+    Cease,
+    /// Nodes are looked over for cordons that were forgotten.
+    Patrol,
+}
+
+/// A request under way.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) task: u32,
+    pub(super) call: Call,
+    fate: Fate,
+    reply: Option<Reply>,
+    ready: bool,
+    waker: Option<Waker>,
+    landed: bool,
+    consumed: bool,
+}
+
+/// What is to become of a request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Fate {
+    Plain,
+    LostRequest,
+    LostAnswer,
+    LateRequest,
+    Throttled,
+    Resent,
+}
+
+/// What is known of one process: one run of one tick.
+#[derive(Debug)]
+pub(super) struct Process {
+    pub(super) frozen: bool,
+    pub(super) crashed: bool,
+}
+
+/// The world, everything under way, and the truth about both.
+#[derive(Debug)]
+pub(super) struct Net {
+    pub(super) world: World,
+    pub(super) truth: Truth,
+    pub(super) chaos: Chaos,
+    rng: Rng,
+    queue: BinaryHeap<Reverse<(Timestamp, u64, Item)>>,
+    planned: u64,
+    requests: BTreeMap<u64, Request>,
+    next_request: u64,
+    timers: BTreeMap<u64, Option<Waker>>,
+    pub(super) processes: BTreeMap<u32, Process>,
+    /// The process that is being polled.
+    pub(super) current: u32,
+    pub(super) store_out_until: Timestamp,
+    pub(super) notices: BTreeMap<u64, IncomingNotice>,
+}
+
+/// The net, shared by all ports of a run.
+#[derive(Clone, Debug)]
+pub(super) struct Wire(Arc<Mutex<Net>>);
+
+impl Wire {
+    pub(super) fn new(net: Net) -> Self {
+        Self(Arc::new(Mutex::new(net)))
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Net> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Net {
+    pub(super) fn new(world: World, truth: Truth, chaos: Chaos, rng: Rng) -> Self {
+        Self {
+            store_out_until: world.now(),
+            world,
+            truth,
+            chaos,
+            rng,
+            queue: BinaryHeap::new(),
+            planned: 0,
+            requests: BTreeMap::new(),
+            next_request: 0,
+            timers: BTreeMap::new(),
+            processes: BTreeMap::new(),
+            current: 0,
+            notices: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn plan(&mut self, span: Span, item: Item) {
+        let at = self.world.now().after(span);
+        self.planned += 1;
+        self.queue.push(Reverse((at, self.planned, item)));
+    }
+
+    pub(super) fn next_item(&self) -> Option<Timestamp> {
+        self.queue.peek().map(|Reverse((at, ..))| *at)
+    }
+
+    /// The next item that is due.
+    pub(super) fn due(&mut self) -> Option<Item> {
+        if self.next_item()? > self.world.now() {
+            return None;
+        }
+        self.queue.pop().map(|Reverse((_, _, item))| item)
+    }
+
+    pub(super) fn draw(&mut self, low: Span, high: Span) -> Span {
+        self.rng.span(low, high)
+    }
+
+    /// Begins a sleep.
+    pub(super) fn sleep(&mut self, span: Span) -> u64 {
+        self.next_request += 1;
+        let id = self.next_request;
+        self.timers.insert(id, None);
+        self.plan(span, Item::Wake(id));
+        id
+    }
+
+    /// Whether a sleep is over; it wakes `waker` otherwise.
+    pub(super) fn slept(&mut self, id: u64, waker: &Waker) -> bool {
+        match self.timers.get_mut(&id) {
+            Some(slot) => {
+                *slot = Some(waker.clone());
+                false
+            }
+            None => true,
+        }
+    }
+
+    pub(super) fn wake(&mut self, id: u64) {
+        if let Some(Some(waker)) = self.timers.remove(&id) {
+            waker.wake();
+        }
+    }
+
+    /// Sends a request for the current process. `Err` is an answer at once: it was not sent.
+    pub(super) fn send(&mut self, call: Call) -> Result<u64, Reply> {
+        let now = self.world.now();
+        let late = call.not_after().is_some_and(|not_after| boot(now) > not_after);
+        if late {
+            self.truth.check("I13", now, true, || String::new());
+            return Err(call.failed(ErrorKind::NotSent, "after not_after"));
+        }
+        let (task, class) = (self.current, call.class());
+        // Effects are few, so that faults have to be more frequent among them to happen at all.
+        let weight = match class {
+            Class::Read => 1,
+            Class::Swap => 4,
+            Class::Effect => 20,
+        };
+        self.next_request += 1;
+        let id = self.next_request;
+        let crash = self.crash_point(class, weight);
+        if crash == Some(0) {
+            self.die(task);
+            return Ok(id);
+        }
+        let fate = self.fate(&call, weight);
+        self.truth.on_send(task, &call, fate != Fate::LostRequest);
+        let go = self.rng.span(Span::from_millis(2), Span::from_millis(100));
+        let back = self.rng.span(Span::from_millis(3), Span::from_millis(100));
+        let mut answer = match fate {
+            Fate::Plain | Fate::Throttled => Some(go.plus(back)),
+            Fate::Resent => Some(go.plus(back).plus(back)),
+            Fate::LostRequest | Fate::LostAnswer | Fate::LateRequest => {
+                let hears = self.chaos.rng.chance(600_000);
+                hears.then(|| self.chaos.rng.span(Span::from_secs(1), Span::from_secs(8)))
+            }
+        };
+        let arrive = match fate {
+            Fate::LostRequest => None,
+            Fate::LateRequest => Some(self.chaos.rng.span(Span::from_secs(9), Span::from_secs(295))),
+            _ => Some(go),
+        };
+        if fate == Fate::Plain && self.chaos.chance(self.chaos.rates.late_answer, weight) {
+            self.chaos.count("late-answer");
+            answer = Some(self.chaos.rng.span(Span::from_secs(3), Span::from_secs(12)));
+        }
+        if let Some(arrive) = arrive {
+            self.plan(arrive, Item::Arrive(id));
+        }
+        match crash {
+            Some(1) => self.die(task),
+            Some(2) => self.plan(arrive.unwrap_or(go), Item::Kill(task)),
+            _ => {}
+        }
+        if let Some(answer) = answer {
+            if crash == Some(3) {
+                self.plan(answer, Item::Kill(task));
+            } else if self.chaos.chance(self.chaos.rates.frozen, weight) {
+                self.freeze(task, answer);
+            }
+            self.plan(answer, Item::Answer(id));
+        }
+        let request = Request {
+            task,
+            call,
+            fate,
+            reply: None,
+            ready: false,
+            waker: None,
+            landed: false,
+            consumed: false,
+        };
+        self.requests.insert(id, request);
+        Ok(id)
+    }
+
+    fn die(&mut self, task: u32) {
+        if let Some(process) = self.processes.get_mut(&task) {
+            process.crashed = true;
+        }
+    }
+
+    fn freeze(&mut self, task: u32, after: Span) {
+        let span = self.chaos.rng.span(Span::from_mins(1), Span::from_mins(20));
+        if let Some(process) = self.processes.get_mut(&task).filter(|process| !process.frozen) {
+            process.frozen = true;
+            self.truth.on_freeze(task);
+            self.chaos.count("frozen");
+            self.plan(after.plus(span), Item::Thaw(task));
+        }
+    }
+
+    /// Before the call, sent, landed or answered: 0 to 3.
+    fn crash_point(&mut self, class: Class, weight: u32) -> Option<usize> {
+        let rate = self.chaos.rates.crash;
+        let point = (0..4).find(|_| self.chaos.chance(rate, weight))?;
+        let names = match class {
+            Class::Read => ["crash-before-read", "crash-read-answered", "crash-read-answered", "crash-read-answered"],
+            Class::Swap => ["crash-before-swap", "crash-swap-sent", "crash-swap-landed", "crash-swap-answered"],
+            Class::Effect => {
+                ["crash-before-effect", "crash-effect-sent", "crash-effect-landed", "crash-effect-answered"]
+            }
+        };
+        if let Some(name) = names.get(point) {
+            self.chaos.count(name);
+        }
+        Some(point)
+    }
+
+    fn fate(&mut self, call: &Call, weight: u32) -> Fate {
+        let rates = self.chaos.rates.clone();
+        let swap = call.class() == Class::Swap;
+        if self.chaos.chance(rates.lost_request, weight) {
+            self.chaos.count(if swap { "lost-swap" } else { "lost-request" });
+            Fate::LostRequest
+        } else if self.chaos.chance(rates.lost_answer, weight) {
+            self.chaos.count(if swap { "lost-swap-answer" } else { "lost-answer" });
+            Fate::LostAnswer
+        } else if call.class() != Class::Read && self.chaos.chance(rates.late_request, weight) {
+            self.chaos.count(if swap { "late-swap" } else { "late-request" });
+            Fate::LateRequest
+        } else if !swap && !matches!(call, Call::Sample(_)) && self.chaos.chance(rates.throttled, weight) {
+            self.chaos.count("throttled");
+            Fate::Throttled
+        } else if swap && self.chaos.chance(rates.swap_resent, weight) {
+            self.chaos.count("swap-resent");
+            Fate::Resent
+        } else {
+            Fate::Plain
+        }
+    }
+
+    /// A request reaches its server: here it has its effect.
+    pub(super) fn arrive(&mut self, id: u64) {
+        let Some(mut request) = self.requests.remove(&id) else { return };
+        let reply = match request.fate {
+            Fate::Throttled => {
+                let after = Some(Span::from_secs(1));
+                request.call.failed(ErrorKind::Throttled { retry_after: after }, "slow down")
+            }
+            Fate::Resent => match self.serve(&request) {
+                Reply::Swap(Ok(Swapped::Applied(_))) => self.serve(&request),
+                other => other,
+            },
+            Fate::Plain | Fate::LostRequest | Fate::LostAnswer | Fate::LateRequest => self.serve(&request),
+        };
+        self.truth.on_landed(&request, &reply);
+        request.landed = true;
+        if !matches!(request.fate, Fate::LostAnswer | Fate::LateRequest) {
+            request.reply = Some(reply);
+        }
+        if !request.consumed {
+            self.requests.insert(id, request);
+        }
+    }
+
+    fn serve(&mut self, request: &Request) -> Reply {
+        let now = self.world.now();
+        let store_out = now < self.store_out_until;
+        let before = self.truth.before(&self.world, request);
+        let reply = match &request.call {
+            Call::List => Reply::List(Ok(self.list())),
+            Call::Survey(_) if self.chaos.chance(self.chaos.rates.survey_failed, 1) => {
+                self.chaos.count("survey-failed");
+                request.call.failed(ErrorKind::Unavailable, "survey")
+            }
+            Call::Survey(scope) => Reply::Survey(Ok(self.world.survey(scope))),
+            Call::Sample(wanted) => Reply::Sample(self.sample(wanted)),
+            Call::Load | Call::Swap(..) if store_out => {
+                self.chaos.count("store-unavailable");
+                request.call.failed(ErrorKind::Unavailable, "store")
+            }
+            Call::Load => Reply::Load(Ok(self.world.load())),
+            Call::Swap(expected, sealed) => Reply::Swap(Ok(self.world.swap(expected, sealed))),
+            Call::Launch(order) => Reply::Launch(self.world.launch(order)),
+            Call::Terminate(order) => Reply::Unit(self.world.terminate(order)),
+            Call::Cordon(order) => {
+                let answer = self.world.cordon(order);
+                if self.chaos.chance(self.chaos.rates.human_uncordon, 1) {
+                    let after = self.chaos.rng.span(Span::from_secs(1), Span::from_secs(120));
+                    self.plan(after, Item::Uncordon(order.node.to_string()));
+                }
+                Reply::Cordon(Ok(answer))
+            }
+            Call::Uncordon(order) => Reply::Cordon(Ok(self.world.uncordon(order))),
+            Call::Evict(order) => Reply::Evict(Ok(self.world.evict(order))),
+            Call::Forget(order) => {
+                self.world.forget(order);
+                Reply::Unit(Ok(()))
+            }
+        };
+        self.truth.served(&self.world, request, before, &reply);
+        reply
+    }
+
+    fn list(&mut self) -> crate::data::view::Listing {
+        let lagging = self.world.cloud.is_lagging(self.world.now());
+        if lagging {
+            self.chaos.count("list-lag");
+        }
+        let mut listing = self.world.list();
+        if self.chaos.chance(self.chaos.rates.incomplete_list, 1) {
+            let kept = self.chaos.rng.below(listing.instances.len() as u64) as usize;
+            listing.instances.truncate(kept);
+            listing.complete = false;
+            self.chaos.count("incomplete-list");
+        }
+        listing
+    }
+
+    fn sample(&mut self, wanted: &[crate::data::view::SignalQuery]) -> Vec<crate::data::view::Sample> {
+        use crate::data::view::Reading;
+        let mut samples = self.world.sample(wanted);
+        for sample in &mut samples {
+            if self.chaos.chance(self.chaos.rates.metrics_missing, 1) {
+                sample.reading = Reading::Missing { why: "empty result".to_owned() };
+                self.chaos.count("metrics-missing");
+            }
+        }
+        if matches!(samples.first(), Some(sample) if matches!(sample.reading, Reading::Failed { .. })) {
+            self.chaos.count("metrics-outage");
+        }
+        samples
+    }
+
+    /// An answer, or the end of waiting for one, reaches its sender.
+    pub(super) fn answer(&mut self, id: u64) {
+        let Some(request) = self.requests.get_mut(&id) else { return };
+        request.ready = true;
+        if request.reply.is_none() {
+            request.reply = Some(request.call.unanswered());
+        }
+        if let Some(waker) = request.waker.take() {
+            waker.wake();
+        }
+    }
+
+    /// Takes the answer to a request, if it is there.
+    pub(super) fn take(&mut self, id: u64, waker: &Waker) -> Option<Reply> {
+        let request = self.requests.get_mut(&id)?;
+        if !request.ready {
+            request.waker = Some(waker.clone());
+            return None;
+        }
+        let reply = request.reply.take()?;
+        match (&request.call, &reply) {
+            (Call::Swap(_, sealed), Reply::Swap(swapped)) => {
+                self.truth.on_swap_answer(request.task, sealed, swapped);
+            }
+            (_, Reply::Sample(samples)) => self.truth.on_samples(request.task, samples),
+            _ => {}
+        }
+        self.consume(id);
+        Some(reply)
+    }
+
+    /// Nobody waits for the answer any more; the request goes its way.
+    pub(super) fn abandon(&mut self, id: u64) {
+        if let Some(request) = self.requests.get(&id)
+            && matches!(request.call, Call::Swap(..))
+        {
+            self.truth.on_swap_given_up(request.task);
+        }
+        self.consume(id);
+    }
+
+    fn consume(&mut self, id: u64) {
+        let Some(request) = self.requests.get_mut(&id) else { return };
+        request.consumed = true;
+        request.waker = None;
+        if request.landed || request.fate == Fate::LostRequest {
+            self.requests.remove(&id);
+        }
+    }
+}

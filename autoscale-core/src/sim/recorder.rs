@@ -1,0 +1,144 @@
+//! What a run leaves behind: the report.
+
+use std::collections::VecDeque;
+
+use crate::data::explain::Explanation;
+use crate::data::policy::{Policy, Purchase};
+use crate::data::view::Ownership;
+use crate::driver::Report as TickReport;
+use crate::memory::{Wait, World};
+use crate::words::{Span, Timestamp};
+
+use super::net::Net;
+use super::report::{Point, Report, Told};
+use super::scenario::{ON_DEMAND_HOUR, SPOT_HOUR};
+
+/// Most decisions that are told.
+const MOST_TOLD: usize = 20;
+
+/// Collects what a report says.
+#[derive(Debug)]
+pub(super) struct Recorder {
+    pub(super) ticks: u64,
+    node_milli: u64,
+    node_memory: u64,
+    every: Span,
+    series: Vec<Point>,
+    told: VecDeque<Told>,
+    last_quiet: Option<(Timestamp, Explanation)>,
+}
+
+impl Recorder {
+    pub(super) fn new(policy: &Policy, until: Span) -> Self {
+        let node = policy.pools().values().next().map(|pool| pool.shape.allocatable).unwrap_or_default();
+        Self {
+            ticks: 0,
+            node_milli: node.cpu_milli.max(1),
+            node_memory: node.memory.max(1),
+            every: Span::from_mins(1).max(until.divided(2_000)),
+            series: Vec::new(),
+            told: VecDeque::new(),
+            last_quiet: None,
+        }
+    }
+
+    /// How often the fleet is written down.
+    pub(super) const fn every(&self) -> Span {
+        self.every
+    }
+
+    pub(super) fn point(&mut self, net: &Net, at: Span) {
+        let world = &net.world;
+        let (mut alive, mut spot) = (0, 0);
+        for (_, machine) in world.cloud.alive().filter(|(_, machine)| machine.ownership == Ownership::Ours) {
+            alive += 1;
+            spot += u32::from(machine.offering.purchase == Purchase::Spot);
+        }
+        let ready = world.cluster.nodes.values().filter(|node| node.ready && !node.control_plane).count();
+        self.series.push(Point {
+            at,
+            need: self.need(world),
+            ready: ready as u32,
+            alive,
+            spot,
+            pending: world.cluster.pending,
+        });
+    }
+
+    /// Nodes that hold what all wanted pods ask for.
+    fn need(&self, world: &World) -> u32 {
+        let daemon = world.cluster.daemon;
+        let (mut cpu, mut memory) = (0_u64, 0_u64);
+        for running in &world.cluster.workloads {
+            cpu += u64::from(running.desired) * running.spec.requests.cpu_milli;
+            memory += u64::from(running.desired) * running.spec.requests.memory;
+        }
+        let by_cpu = cpu.div_ceil(self.node_milli.saturating_sub(daemon.cpu_milli).max(1));
+        let by_memory = memory.div_ceil(self.node_memory.saturating_sub(daemon.memory).max(1));
+        by_cpu.max(by_memory) as u32
+    }
+
+    pub(super) fn tick(&mut self, report: &TickReport) {
+        for round in &report.rounds {
+            if round.explanation.actions.is_empty() {
+                self.last_quiet = Some((report.at, round.explanation.clone()));
+            } else {
+                self.told.push_back(Told { at: report.at, text: tell(&round.explanation) });
+                if self.told.len() > MOST_TOLD {
+                    self.told.pop_front();
+                }
+            }
+        }
+    }
+
+    pub(super) fn finish(self, net: &mut Net) -> Report {
+        let (spot_hours, on_demand_hours) = net.world.hours();
+        net.world.cluster.account(net.world.now);
+        if net.world.hangs > 0 {
+            net.chaos.counts.insert("boot-hang", net.world.hangs);
+        }
+        let waits = &net.world.cluster.waits;
+        let all = sorted(waits, |_| true);
+        let waiting = sorted(waits, |wait| wait.waited);
+        let mut told = Vec::from(self.told);
+        told.extend(self.last_quiet.map(|(at, explanation)| Told { at, text: tell(&explanation) }));
+        if net.world.cloud.refused_for_capacity > 0 {
+            net.chaos.counts.insert("no-capacity", net.world.cloud.refused_for_capacity);
+        }
+        Report {
+            ticks: self.ticks,
+            scale_ups: net.truth.scale_ups,
+            scale_downs: net.truth.scale_downs,
+            replacements: net.truth.replacements,
+            evictions: net.world.cluster.evictions,
+            pending_pod_minutes: net.world.cluster.pending_ms / 60_000,
+            wait_p50: percentile(&all, 50),
+            wait_p95: percentile(&all, 95),
+            wait_p95_of_waiting: percentile(&waiting, 95),
+            spot_hours,
+            on_demand_hours,
+            cost: spot_hours * SPOT_HOUR + on_demand_hours * ON_DEMAND_HOUR,
+            series: self.series,
+            faults: net.chaos.counts.clone(),
+            invariants: net.truth.checked.clone(),
+            violations: std::mem::take(&mut net.truth.violations),
+            told,
+            digest: net.truth.digest(),
+        }
+    }
+}
+
+fn tell(explanation: &Explanation) -> String {
+    explanation.to_string()
+}
+
+fn sorted(waits: &[Wait], kept: impl Fn(&Wait) -> bool) -> Vec<u32> {
+    let mut ms: Vec<u32> = waits.iter().filter(|wait| kept(wait)).map(|wait| wait.ms).collect();
+    ms.sort_unstable();
+    ms
+}
+
+fn percentile(sorted: &[u32], percent: usize) -> Span {
+    let at = (sorted.len() * percent / 100).min(sorted.len().saturating_sub(1));
+    Span::from_millis(sorted.get(at).copied().map_or(0, u64::from))
+}

@@ -1,0 +1,130 @@
+//! Scenarios: workloads, the policy, and what the cloud does to the nodes.
+
+use std::sync::Arc;
+
+use crate::data::policy::{Policy, PoolPolicy, Purchase, When};
+use crate::data::order::Offering;
+use crate::memory::{Keep, Rng, Settings, Workload, World};
+use crate::words::{Span, Zone};
+
+use super::config::{Config, Scenario};
+use super::hpa::Hpa;
+
+/// The price of an hour of the example machine on demand, as EC2 asked for an m5.large in us-east-1 in 2025.
+pub const ON_DEMAND_HOUR: f64 = 0.096;
+
+/// The same as spot, an example: spot prices change.
+pub const SPOT_HOUR: f64 = 0.035;
+
+const MIB: u64 = 1 << 20;
+
+/// The policy that a scenario runs under when no other is given.
+pub(super) fn policy() -> Arc<Policy> {
+    let pool = PoolPolicy::builder("workers")
+        .with_min(2)
+        .with_max(20)
+        .with_zones(["zone-a", "zone-b", "zone-c"])
+        .with_shape("m5.large", 1_930, 7_168 * MIB, 29)
+        .with_up(When::above("cpu", "70%").lasting(Span::from_secs(60)))
+        .with_down(When::below("cpu", "42%").lasting(Span::from_mins(10)))
+        .with_pending(Span::from_secs(60))
+        .with_step_down(2)
+        .with_cooldown_up(Span::from_mins(2))
+        .with_drain_timeout(Span::from_mins(8));
+    let policy = Policy::builder("sim").with_pool(pool).build();
+    Arc::new(policy.expect("a fixed policy that a test builds"))
+}
+
+/// A world as the run finds it, with its workloads' controllers.
+pub(super) fn world(config: &Config, policy: &Policy, seed: u64) -> (World, Vec<Hpa>) {
+    let pool = policy.pools().values().next().expect("a policy has a pool");
+    let mut world = World::new(Settings::for_pool(policy.cluster(), pool), seed);
+    let workloads = [
+        (Workload::new("web", 3, 300, 256 * MIB).with_budget(Keep::MaxUnavailable(2)), 420),
+        (Workload::new("search", 2, 450, 512 * MIB), 230),
+        (Workload::new("cart", 3, 250, 256 * MIB).with_budget(Keep::MinAvailable(2)), 150),
+        (Workload::new("checkout", 3, 200, 256 * MIB).with_budget(Keep::MinAvailable(2)), 100),
+        (Workload::new("worker", 1, 400, 384 * MIB), 100),
+    ];
+    let mut controllers = Vec::new();
+    for (workload, share) in workloads {
+        let (least, target) = (workload.replicas, workload.requests.cpu_milli * 65 / 100);
+        let id = world.add_workload(workload);
+        let share = if config.load.is_some() { share } else { share };
+        controllers.push(Hpa::new(id, share, target, least, 2_000));
+    }
+    (world, controllers)
+}
+
+/// Something that a scenario does to the world.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Blow {
+    /// So many spot instances are announced to be taken, all at once.
+    Interrupt(u32),
+    /// The cloud recommends to move away from one.
+    Rebalance,
+    /// One dies without a word.
+    Kill,
+    /// A zone is not heard of for a while.
+    FailZone(Zone, Span),
+    /// Metrics do not answer for a while.
+    Silence(Span),
+    /// At most so many of an offering, from now on.
+    Capacity(Offering, Option<u32>),
+    /// A person cordons one node for a while.
+    HumanCordon(Span),
+    /// The store does not answer for a while.
+    StoreOut(Span),
+}
+
+/// What a scenario does, and when, counted from the start of the run.
+pub(super) fn blows(config: &Config, policy: &Policy, mut rng: Rng) -> Vec<(Span, Blow)> {
+    let mut blows = Vec::new();
+    let until = config.until;
+    let Some(pool) = policy.pools().values().next() else { return blows };
+    let spot = |zone: &Zone| Offering::new(zone.clone(), Purchase::Spot, pool.shape.name.clone());
+    let mut every = |mean: Span, most: u64, rng: &mut Rng| {
+        let mut at = rng.span(Span::ZERO, mean.times(2));
+        while at < until {
+            blows.push((at, Blow::Interrupt(1 + rng.below(most) as u32)));
+            at = at.plus(rng.span(Span::from_mins(1), mean.times(2)));
+        }
+    };
+    match config.scenario {
+        Scenario::Steady | Scenario::Diurnal | Scenario::FlashSale => {}
+        Scenario::Shop => {
+            every(Span::from_mins(8 * 60), 1, &mut rng);
+            let hour = |hour: u64| Span::from_mins(hour * 60);
+            blows.push((hour(38), Blow::Silence(hour(1))));
+            if let Some(zone) = pool.zones.get(1) {
+                blows.push((hour(34), Blow::Capacity(spot(zone), Some(0))));
+                blows.push((hour(46), Blow::Capacity(spot(zone), None)));
+            }
+        }
+        Scenario::SpotStorm => every(Span::from_mins(45), 3, &mut rng),
+        Scenario::ZoneOutage => {
+            if let Some(zone) = pool.zones.first() {
+                let at = until.times(2).divided(5);
+                blows.push((at, Blow::FailZone(zone.clone(), Span::from_mins(45))));
+            }
+        }
+        Scenario::MetricsOutage => {
+            let at = if until > Span::from_mins(24 * 60) { Span::from_mins(9 * 60) } else { until.divided(2) };
+            blows.push((at, Blow::Silence(Span::from_mins(60))));
+        }
+    }
+    blows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scenario_has_a_policy() {
+        let policy = policy();
+        let pool = policy.pools().values().next().unwrap();
+        assert_eq!((pool.min, pool.max, pool.zones.len()), (2, 20, 3));
+        assert_eq!(pool.purchases.first(), Some(&Purchase::Spot));
+    }
+}

@@ -1,0 +1,107 @@
+//! What is checked now and then, and at the end: I11, L1, L2, L3.
+
+use crate::data::record::{Op, Record, RemoveState};
+use crate::data::view::{Ownership, Ready};
+use crate::driver::{Ended, Report as TickReport};
+use crate::memory::World;
+use crate::words::Span;
+
+use super::Truth;
+
+/// How much longer than its deadline an operation may stay open while things go wrong.
+const SLACK: Span = Span::from_mins(30);
+
+/// How old an open operation, or a waiting pod, may be at the quiet end of a run.
+const FRESH: Span = Span::from_mins(20);
+
+impl Truth {
+    /// A tick came to its end.
+    pub(in crate::sim) fn on_report(&mut self, report: &TickReport) {
+        let now = self.now;
+        let halted = match &report.ended {
+            Ended::Halted { why } => Some(why.clone()),
+            Ended::Done | Ended::Busy { .. } | Ended::NoAuthority { .. } => None,
+        };
+        self.check("L2", now, halted.is_none(), || format!("a tick halted: {halted:?}"));
+        if halted.is_some() {
+            let silent = report.rounds.iter().all(|round| round.outcomes.is_empty());
+            self.check("I15", now, silent, || "a halted tick sent effects".to_owned());
+        }
+    }
+
+    /// L3: no node stays cordoned by us beyond its deadline.
+    pub(in crate::sim) fn patrol(&mut self, world: &World) {
+        self.now = world.now();
+        let now = self.now;
+        let parked = |op: &Op| {
+            op.remove().is_some_and(|remove| matches!(remove.state, RemoveState::Parked { .. }))
+        };
+        for (index, node) in &world.cluster.nodes {
+            let Some(since) = node.marked_since.filter(|_| node.unschedulable) else { continue };
+            let Some(machine) = world.cloud.machine(*index).filter(|machine| machine.is_alive()) else { continue };
+            let drain = node.pool.as_ref().and_then(|pool| self.policy.pool(pool));
+            let most = drain.map_or(Span::ZERO, |pool| pool.drain_timeout).plus(SLACK);
+            let excused = self
+                .current
+                .as_ref()
+                .and_then(|record| record.op_on(&machine.id))
+                .is_some_and(parked);
+            let long = now.since(since) > most && !excused;
+            let known = !self.told_cordons.contains(&(node.name.to_string(), since));
+            if !long || known {
+                self.check("L3", now, !long, || format!("{} has been cordoned by us since {since}", node.name));
+            }
+            if long {
+                self.told_cordons.insert((node.name.to_string(), since));
+            }
+        }
+    }
+
+    /// I11: no instance with our tags is without a Ready node and without an operation. After faults, also L1.
+    pub(in crate::sim) fn finish(&mut self, world: &World, calm: bool) {
+        self.patrol(world);
+        let now = self.now;
+        let record = self.current.clone();
+        let in_op = |id| record.as_ref().is_some_and(|record| record.op_on(id).is_some());
+        for (index, machine) in world.cloud.alive().filter(|(_, machine)| machine.ownership == Ownership::Ours) {
+            let ready = world.cluster.nodes.get(&index).is_some_and(|node| node.ready);
+            let young = now.since(machine.launched_at) < Span::from_mins(5);
+            let holds = ready || young || in_op(&machine.id);
+            if calm || !holds {
+                self.check("I11", now, holds || !calm, || {
+                    format!("{} of {:?} has no Ready node and no operation", machine.id, machine.token)
+                });
+            }
+        }
+        if calm {
+            self.liveness(world, record.as_deref());
+        }
+    }
+
+    /// L1: long after the last fault nothing hangs, and the size is as wanted.
+    fn liveness(&mut self, world: &World, record: Option<&Record>) {
+        let now = self.now;
+        if let Some(record) = record {
+            let elapsed = record.elapsed_at(now);
+            let old = record.ops.iter().find(|op| !op.is_set_aside() && elapsed.since(op.started) > FRESH);
+            self.check("L1", now, old.is_none(), || format!("operation {old:?} is still open"));
+        }
+        let policy = self.policy.clone();
+        for (name, pool) in policy.pools() {
+            let alive = world.cloud.alive_in(name);
+            let within = alive >= pool.min && alive <= pool.max;
+            self.check("L1", now, within, || format!("{alive} instances in {name}, {} to {}", pool.min, pool.max));
+            let view = world.survey(&crate::data::view::Scope::Pending);
+            let waiting = view
+                .pods
+                .iter()
+                .filter_map(|pod| pod.unschedulable_since)
+                .filter(|since| now.since(*since) > FRESH)
+                .count();
+            let unready = view.nodes.iter().filter(|node| node.ready == Ready::No).count();
+            self.check("L1", now, waiting == 0 || alive >= pool.max, || {
+                format!("{waiting} pods wait with {alive} of {} instances, {unready} nodes unready", pool.max)
+            });
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! The invariants, checked on the world's ground truth, on the log of applied swaps and on the log of sent effects.
+//! Nothing here looks at what a driver saw or concluded.
+
+mod effect;
+mod end;
+mod land;
+mod stored;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::data::order::OpId;
+use crate::data::policy::Policy;
+use crate::data::record::{Cause, Record, RemoveWhy};
+use crate::data::view::{Reading, Sample, SignalQuery};
+use crate::words::{Fnv128, InstanceId, Timestamp, Token, WriteId};
+
+use super::report::{Checked, Violation};
+
+/// Every invariant that a run checks. I12 needs the planner, I16 is a test of its own.
+pub const INVARIANTS: [&str; 18] = [
+    "I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I10", "I11", "I12", "I13", "I14", "I15", "L1",
+    "L2", "L3",
+];
+
+/// Most broken invariants that are told in full.
+const MOST_TOLD: usize = 100;
+
+/// One process, as far as the invariants are about it.
+#[derive(Debug, Default)]
+struct Actor {
+    /// The record of its last swap that it knows to be applied; none after an unclear one.
+    authority: Option<Arc<Record>>,
+    samples: BTreeMap<SignalQuery, Reading>,
+    surveyed_at: Option<Timestamp>,
+    was_frozen: bool,
+}
+
+/// What really happened.
+#[derive(Debug)]
+pub(super) struct Truth {
+    policy: Arc<Policy>,
+    repeat: String,
+    now: Timestamp,
+    pub(super) checked: BTreeMap<&'static str, Checked>,
+    pub(super) violations: Vec<Violation>,
+    actors: BTreeMap<u32, Actor>,
+    /// The record that is stored.
+    pub(super) current: Option<Arc<Record>>,
+    write_ids: BTreeSet<WriteId>,
+    /// Losses from outside when an operation was first stored.
+    began: BTreeMap<OpId, u64>,
+    /// Launch requests that may still land, by token.
+    in_flight: BTreeMap<Token, u32>,
+    /// Tokens to which the world gave a definite no.
+    refused: BTreeSet<Token>,
+    causes: BTreeMap<Token, Cause>,
+    reasons: BTreeMap<InstanceId, RemoveWhy>,
+    told_cordons: BTreeSet<(String, Timestamp)>,
+    digest: Fnv128,
+    pub(super) scale_ups: u64,
+    pub(super) scale_downs: u64,
+    pub(super) replacements: u64,
+}
+
+impl Truth {
+    /// `repeat` is the command that repeats the run.
+    pub(super) fn new(policy: Arc<Policy>, repeat: String) -> Self {
+        Self {
+            policy,
+            repeat,
+            now: Timestamp::default(),
+            checked: INVARIANTS.into_iter().map(|name| (name, Checked::default())).collect(),
+            violations: Vec::new(),
+            actors: BTreeMap::new(),
+            current: None,
+            write_ids: BTreeSet::new(),
+            began: BTreeMap::new(),
+            in_flight: BTreeMap::new(),
+            refused: BTreeSet::new(),
+            causes: BTreeMap::new(),
+            reasons: BTreeMap::new(),
+            told_cordons: BTreeSet::new(),
+            digest: Fnv128::default(),
+            scale_ups: 0,
+            scale_downs: 0,
+            replacements: 0,
+        }
+    }
+
+    /// Counts one check, and tells of it when it is broken.
+    pub(super) fn check(
+        &mut self,
+        invariant: &'static str,
+        at: Timestamp,
+        holds: bool,
+        text: impl FnOnce() -> String,
+    ) {
+        let count = self.checked.entry(invariant).or_default();
+        count.checked += 1;
+        if holds {
+            return;
+        }
+        count.broken += 1;
+        if self.violations.len() < MOST_TOLD {
+            let text = format!("{} | repeat with: {}", text(), self.repeat);
+            self.violations.push(Violation { invariant, at, text });
+        }
+    }
+
+    pub(super) const fn tick_to(&mut self, now: Timestamp) {
+        self.now = now;
+    }
+
+    /// A process begins.
+    pub(super) fn on_start(&mut self, task: u32) {
+        self.actors.insert(task, Actor::default());
+    }
+
+    /// A process was stopped for a while.
+    pub(super) fn on_freeze(&mut self, task: u32) {
+        if let Some(actor) = self.actors.get_mut(&task) {
+            actor.was_frozen = true;
+        }
+    }
+
+    /// A process has ended or died; its requests may still land.
+    pub(super) fn on_end(&mut self, task: u32) {
+        if let Some(actor) = self.actors.get_mut(&task) {
+            actor.authority = None;
+            actor.samples.clear();
+        }
+        while self.actors.len() > 1_000 {
+            self.actors.pop_first();
+        }
+    }
+
+    /// A process was told these numbers.
+    pub(super) fn on_samples(&mut self, task: u32, samples: &[Sample]) {
+        if let Some(actor) = self.actors.get_mut(&task) {
+            for sample in samples {
+                actor.samples.insert(sample.query.clone(), sample.reading.clone());
+            }
+        }
+    }
+
+    fn hash(&mut self, bytes: &[u8]) {
+        self.digest = std::mem::take(&mut self.digest).with(bytes);
+    }
+
+    /// A hash over every byte stored and every effect sent.
+    pub(super) fn digest(&self) -> String {
+        format!("{:032x}", self.digest.clone().finish())
+    }
+}
+
+#[cfg(test)]
+mod tests;
