@@ -53,6 +53,8 @@ pub(super) enum Item {
 pub(super) struct Request {
     pub(super) task: u32,
     pub(super) call: Call,
+    /// When its sender had last looked at the cluster.
+    pub(super) surveyed_at: Option<Timestamp>,
     fate: Fate,
     reply: Option<Reply>,
     ready: bool,
@@ -240,6 +242,7 @@ impl Net {
         }
         let request = Request {
             task,
+            surveyed_at: self.truth.surveyed_at(task),
             call,
             fate,
             reply: None,

@@ -4,7 +4,7 @@ use crate::data::record::{Cause, RemoveWhy};
 use crate::data::view::Ownership;
 use crate::memory::World;
 use crate::ports::{ErrorKind, Swapped};
-use crate::words::{InstanceId, NodeName, PoolName, Ver};
+use crate::words::{InstanceId, NodeName, PoolName, Timestamp, Ver};
 
 use super::Truth;
 use crate::sim::call::{Call, Reply};
@@ -53,7 +53,7 @@ impl Truth {
                 before.victim = index
                     .filter(|index| world.cloud.machine(*index).is_some_and(crate::memory::Machine::is_alive));
                 if let (Some(index), false) = (before.victim, before.forbidden) {
-                    self.no_pod_left(world, request.task, index, &order.instance);
+                    self.no_pod_left(world, request.surveyed_at, index, &order.instance);
                     self.enough_left(world, index, &order.instance);
                 }
             }
@@ -67,7 +67,7 @@ impl Truth {
         let now = self.now;
         match (&request.call, reply) {
             (Call::Swap(_, sealed), Reply::Swap(Ok(Swapped::Applied(_)))) => {
-                self.on_applied(world, request.task, sealed);
+                self.on_applied(world, sealed);
             }
             (Call::Survey(_), Reply::Survey(Ok(_))) => {
                 if let Some(actor) = self.actors.get_mut(&request.task) {
@@ -139,9 +139,14 @@ impl Truth {
     }
 
     /// I8: no pod that a drain has to move is on the node of a terminated instance.
-    fn no_pod_left(&mut self, world: &World, task: u32, index: u32, instance: &InstanceId) {
+    fn no_pod_left(
+        &mut self,
+        world: &World,
+        surveyed: Option<Timestamp>,
+        index: u32,
+        instance: &InstanceId,
+    ) {
         let Some(node) = world.cluster.nodes.get(&index).filter(|node| node.ready) else { return };
-        let surveyed = self.actors.get(&task).and_then(|actor| actor.surveyed_at);
         let now = self.now;
         // A person opened the node after we had looked at it: what came in then, nobody could see.
         let excused = |bound| node.meddled_at.is_some() && bound > surveyed;

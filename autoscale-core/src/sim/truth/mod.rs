@@ -26,12 +26,15 @@ pub const INVARIANTS: [&str; 18] = [
 /// Most broken invariants that are told in full.
 const MOST_TOLD: usize = 100;
 
+/// The numbers that a process was told last.
+type Samples = BTreeMap<SignalQuery, Reading>;
+
 /// One process, as far as the invariants are about it.
 #[derive(Debug, Default)]
 struct Actor {
     /// The record of its last swap that it knows to be applied; none after an unclear one.
     authority: Option<Arc<Record>>,
-    samples: BTreeMap<SignalQuery, Reading>,
+    samples: Arc<Samples>,
     surveyed_at: Option<Timestamp>,
     was_frozen: bool,
 }
@@ -56,6 +59,8 @@ pub(super) struct Truth {
     refused: BTreeSet<Token>,
     causes: BTreeMap<Token, Cause>,
     reasons: BTreeMap<InstanceId, RemoveWhy>,
+    /// What the sender of a swap had been told when it sent it.
+    known: BTreeMap<WriteId, Arc<Samples>>,
     told_cordons: BTreeSet<(String, Timestamp)>,
     digest: Fnv128,
     pub(super) scale_ups: u64,
@@ -80,6 +85,7 @@ impl Truth {
             refused: BTreeSet::new(),
             causes: BTreeMap::new(),
             reasons: BTreeMap::new(),
+            known: BTreeMap::new(),
             told_cordons: BTreeSet::new(),
             digest: Fnv128::default(),
             scale_ups: 0,
@@ -128,7 +134,7 @@ impl Truth {
     pub(super) fn on_end(&mut self, task: u32) {
         if let Some(actor) = self.actors.get_mut(&task) {
             actor.authority = None;
-            actor.samples.clear();
+            actor.samples = Arc::default();
         }
         while self.actors.len() > 1_000 {
             self.actors.pop_first();
@@ -139,9 +145,14 @@ impl Truth {
     pub(super) fn on_samples(&mut self, task: u32, samples: &[Sample]) {
         if let Some(actor) = self.actors.get_mut(&task) {
             for sample in samples {
-                actor.samples.insert(sample.query.clone(), sample.reading.clone());
+                Arc::make_mut(&mut actor.samples).insert(sample.query.clone(), sample.reading.clone());
             }
         }
+    }
+
+    /// When a process last looked at the cluster.
+    pub(super) fn surveyed_at(&self, task: u32) -> Option<Timestamp> {
+        self.actors.get(&task).and_then(|actor| actor.surveyed_at)
     }
 
     fn hash(&mut self, bytes: &[u8]) {
