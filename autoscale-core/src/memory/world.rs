@@ -52,6 +52,8 @@ pub struct World {
     noticed: u64,
     /// Nodes that something outside took from their pool: deaths, notices, outages, people.
     pub(crate) outside_losses: u64,
+    /// Instances that were announced to go, recommended to go, died, or never came up: what may be replaced.
+    pub(crate) replaceable: u64,
     /// Boots that hung.
     pub(crate) hangs: u64,
 }
@@ -71,6 +73,7 @@ impl World {
             outbox: Vec::new(),
             noticed: 0,
             outside_losses: 0,
+            replaceable: 0,
             hangs: 0,
             now,
             settings,
@@ -192,12 +195,14 @@ impl World {
             _ => return,
         }
         self.outside_losses += 1;
+        self.replaceable += 1;
         self.announce(instance, NoticeKind::Interruption, span);
         self.plan_at(at, Event::Taken(index));
     }
 
     /// The cloud recommends to move away from an instance.
     pub fn recommend_rebalance(&mut self, instance: &InstanceId) {
+        self.replaceable += 1;
         self.announce(instance, NoticeKind::Rebalance, Span::ZERO);
     }
 
@@ -215,6 +220,7 @@ impl World {
     pub fn kill(&mut self, instance: &InstanceId) {
         if let Some(index) = self.cloud.index_of(instance) {
             self.outside_losses += 1;
+            self.replaceable += 1;
             self.end(index);
         }
     }
@@ -295,6 +301,7 @@ impl World {
         let index = self.cloud.add(new, self.now, lag);
         if self.rng.chance(self.settings.hang_per_million) {
             self.hangs += 1;
+            self.replaceable += 1;
             if let Some(machine) = self.cloud.machine_mut(index) {
                 machine.kubelet = false;
             }

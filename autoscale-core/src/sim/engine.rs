@@ -95,6 +95,7 @@ impl<'a> Engine<'a> {
         let truth = Truth::new(policy.clone(), repeat(config));
         let beginning = world.now();
         let mut net = Net::new(world, truth, Chaos::new(rates, rng.fork(3)), rng.fork(4));
+        net.log = config.log.then(Vec::new);
         net.plan(Span::ZERO, Item::Controllers);
         net.plan(Span::ZERO, Item::Point);
         net.plan(Span::from_secs(10), Item::Tick);

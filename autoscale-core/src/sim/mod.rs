@@ -11,6 +11,7 @@ mod faults;
 mod fleet;
 mod hpa;
 mod load;
+mod log;
 mod net;
 mod ports;
 mod recorder;

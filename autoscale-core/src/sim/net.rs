@@ -98,6 +98,7 @@ pub(super) struct Net {
     pub(super) current: u32,
     pub(super) store_out_until: Timestamp,
     pub(super) notices: BTreeMap<u64, IncomingNotice>,
+    pub(super) log: Option<Vec<String>>,
 }
 
 /// The net, shared by all ports of a run.
@@ -130,6 +131,7 @@ impl Net {
             processes: BTreeMap::new(),
             current: 0,
             notices: BTreeMap::new(),
+            log: None,
         }
     }
 
@@ -371,6 +373,9 @@ impl Net {
             }
         };
         self.truth.served(&self.world, request, before, &reply);
+        if let Some(log) = &mut self.log {
+            log.extend(super::log::line(now, request.task, &request.call, &reply));
+        }
         reply
     }
 

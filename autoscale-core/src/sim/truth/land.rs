@@ -77,7 +77,11 @@ impl Truth {
             (Call::Launch(order), Reply::Launch(Ok(_))) if world.cloud.machines.len() > before.machines => {
                 self.launched(world, &order.pool);
                 match self.causes.get(&order.token) {
-                    Some(Cause::Replace) => self.replacements += 1,
+                    Some(Cause::Replace) => {
+                        self.replacements += 1;
+                        let (bought, lost) = (self.replacements, world.replaceable);
+                        self.check("R12", now, bought <= lost, || format!("{bought} replacements for {lost} losses"));
+                    }
                     Some(Cause::Scale) | None => self.scale_ups += 1,
                 }
             }

@@ -18,9 +18,11 @@ use crate::words::{Fnv128, InstanceId, Timestamp, Token, WriteId};
 use super::report::{Checked, Violation};
 
 /// Every invariant that a run checks. I12 needs the planner, I16 is a test of its own.
-pub const INVARIANTS: [&str; 18] = [
+///
+/// R12 is the rule's "one replacement per doomed instance", counted: no more replacements than losses announced or real.
+pub const INVARIANTS: [&str; 19] = [
     "I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I10", "I11", "I12", "I13", "I14", "I15", "L1",
-    "L2", "L3",
+    "L2", "L3", "R12",
 ];
 
 /// Most broken invariants that are told in full.
