@@ -208,7 +208,12 @@ impl World {
 
     fn announce(&mut self, instance: &InstanceId, kind: NoticeKind, left: Span) {
         self.noticed += 1;
-        self.outbox.push(IncomingNotice::new(format!("event-{}", self.noticed), instance.clone(), kind, left));
+        self.outbox.push(IncomingNotice::new(
+            format!("event-{}", self.noticed),
+            instance.clone(),
+            kind,
+            left,
+        ));
     }
 
     /// The notices sent since this was last asked.
@@ -238,7 +243,8 @@ impl World {
     /// Somebody cordons a node by hand, or uncordons it.
     pub fn cordon_by_hand(&mut self, node: &NodeName, away: bool) {
         let now = self.now;
-        let Some(node) = self.cluster.node_by_name(node).and_then(|node| self.cluster.nodes.get_mut(&node)) else {
+        let Some(node) = self.cluster.node_by_name(node).and_then(|node| self.cluster.nodes.get_mut(&node))
+        else {
             return;
         };
         node.unschedulable = away;
@@ -360,7 +366,8 @@ impl World {
         if !machine.kubelet || !machine.is_alive() || self.cluster.nodes.contains_key(&index) {
             return;
         }
-        if let Some(until) = self.cloud.outages.get(&machine.offering.zone).filter(|until| self.now < **until) {
+        if let Some(until) = self.cloud.outages.get(&machine.offering.zone).filter(|until| self.now < **until)
+        {
             self.plan_at(until.after(Span::from_secs(5)), Event::Join(index));
             return;
         }

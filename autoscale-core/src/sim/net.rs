@@ -278,8 +278,12 @@ impl Net {
         let rate = self.chaos.rates.crash;
         let point = (0..4).find(|_| self.chaos.chance(rate, weight))?;
         let names = match class {
-            Class::Read => ["crash-before-read", "crash-read-answered", "crash-read-answered", "crash-read-answered"],
-            Class::Swap => ["crash-before-swap", "crash-swap-sent", "crash-swap-landed", "crash-swap-answered"],
+            Class::Read => {
+                ["crash-before-read", "crash-read-answered", "crash-read-answered", "crash-read-answered"]
+            }
+            Class::Swap => {
+                ["crash-before-swap", "crash-swap-sent", "crash-swap-landed", "crash-swap-answered"]
+            }
             Class::Effect => {
                 ["crash-before-effect", "crash-effect-sent", "crash-effect-landed", "crash-effect-answered"]
             }

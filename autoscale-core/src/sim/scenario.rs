@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::data::policy::{Policy, PoolPolicy, Purchase, When};
 use crate::data::order::Offering;
+use crate::data::policy::{Policy, PoolPolicy, Purchase, When};
 use crate::memory::{Keep, Rng, Settings, Workload, World};
 use crate::words::{Span, Zone};
 
@@ -109,7 +109,8 @@ pub(super) fn blows(config: &Config, policy: &Policy, mut rng: Rng) -> Vec<(Span
             }
         }
         Scenario::MetricsOutage => {
-            let at = if until > Span::from_mins(24 * 60) { Span::from_mins(9 * 60) } else { until.divided(2) };
+            let at =
+                if until > Span::from_mins(24 * 60) { Span::from_mins(9 * 60) } else { until.divided(2) };
             blows.push((at, Blow::Silence(Span::from_mins(60))));
         }
     }

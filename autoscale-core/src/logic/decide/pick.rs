@@ -87,8 +87,11 @@ pub(crate) fn pick<'a>(
     for zone in scene.members(&pool.name).filter(|b| scene.is_serving(b)).filter_map(Body::zone) {
         *zones.entry(zone).or_default() += 1;
     }
-    let mut candidates: Vec<(&Body<'a>, Vec<Held>)> =
-        scene.members(&pool.name).map(|body| (body, judge(work, scene, pool, body, anyone))).collect();
+    let mut candidates: Vec<(&Body<'a>, Vec<Held>)> = scene
+        .members(&pool.name)
+        .filter(|body| !body.is_ending())
+        .map(|body| (body, judge(work, scene, pool, body, anyone)))
+        .collect();
     let (mut picks, mut reports) = (Vec::new(), Vec::new());
     let mut room: Option<Room<'a>> = None;
     while !candidates.is_empty() {

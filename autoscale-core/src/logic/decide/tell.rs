@@ -25,7 +25,7 @@ fn launching(work: &Work<'_>, op: &Op, launch: &Launch) -> String {
             format!("launch of {offering} (attempt {number}): sent, waits for a definite answer")
         }
         LaunchState::Cooling { until } => {
-            let left = until.since(work.now);
+            let left = until.since(work.now).rounded();
             format!("launch of {offering} (attempt {number}): unclear twice, asked again in {left}")
         }
         LaunchState::Refused { .. } => {
@@ -35,7 +35,7 @@ fn launching(work: &Work<'_>, op: &Op, launch: &Launch) -> String {
             let waited = unjoined.map_or(Span::ZERO, |mark| work.now.since(mark.since));
             format!(
                 "{instance} ({offering}) launched, has to be a Ready node within {}",
-                timeout.minus(waited)
+                timeout.minus(waited).rounded()
             )
         }
         LaunchState::Aside { instance, why } => format!("{instance} kept aside: {why}"),
@@ -47,7 +47,7 @@ fn launching(work: &Work<'_>, op: &Op, launch: &Launch) -> String {
 }
 
 fn removing(work: &Work<'_>, remove: &Remove) -> String {
-    let (instance, left) = (&remove.instance, remove.deadline.since(work.now));
+    let (instance, left) = (&remove.instance, remove.deadline.since(work.now).rounded());
     match &remove.state {
         RemoveState::Planned => format!("{instance}: to be cordoned and drained within {left}"),
         RemoveState::Cordoned => format!("{instance}: cordoned, draining, {left} left"),

@@ -56,9 +56,9 @@ fn allows(record: &Record, call: &Call) -> bool {
                 })
         }),
         Call::Terminate(order) => any(&|op| terminates(op, &order.instance)),
-        Call::Cordon(order) => {
-            any(&|op| moves(op, order, record, |state| matches!(state, RemoveState::Planned | RemoveState::Cordoned)))
-        }
+        Call::Cordon(order) => any(&|op| {
+            moves(op, order, record, |state| matches!(state, RemoveState::Planned | RemoveState::Cordoned))
+        }),
         Call::Uncordon(order) => {
             any(&|op| moves(op, order, record, |state| matches!(state, RemoveState::RollingBack { .. })))
         }

@@ -50,8 +50,9 @@ impl Truth {
             Call::Terminate(order) => {
                 let index = world.cloud.index_of(&order.instance);
                 before.forbidden = index.is_some_and(|index| !may_touch(world, index));
-                before.victim = index
-                    .filter(|index| world.cloud.machine(*index).is_some_and(crate::memory::Machine::is_alive));
+                before.victim = index.filter(|index| {
+                    world.cloud.machine(*index).is_some_and(crate::memory::Machine::is_alive)
+                });
                 if let (Some(index), false) = (before.victim, before.forbidden) {
                     self.no_pod_left(world, request.surveyed_at, index, &order.instance);
                     self.enough_left(world, index, &order.instance);
@@ -88,7 +89,10 @@ impl Truth {
             (Call::Terminate(order), _) => {
                 self.check("I7", now, !before.forbidden, || format!("terminate reached {}", order.instance));
                 if before.victim.is_some()
-                    && matches!(self.reasons.get(&order.instance), Some(RemoveWhy::Idle | RemoveWhy::AboveMax))
+                    && matches!(
+                        self.reasons.get(&order.instance),
+                        Some(RemoveWhy::Idle | RemoveWhy::AboveMax)
+                    )
                 {
                     self.scale_downs += 1;
                 }
@@ -154,10 +158,14 @@ impl Truth {
         let now = self.now;
         // A person opened the node after we had looked at it: what came in then, nobody could see.
         let excused = |bound| node.meddled_at.is_some() && bound > surveyed;
-        let left = node.pods.iter().filter_map(|pod| world.cluster.pods.get(pod)).find(|pod| {
-            pod.is_evictable(now) && !excused(pod.bound_at)
+        let left = node
+            .pods
+            .iter()
+            .filter_map(|pod| world.cluster.pods.get(pod))
+            .find(|pod| pod.is_evictable(now) && !excused(pod.bound_at));
+        self.check("I8", now, left.is_none(), || {
+            format!("terminate reached {instance} with a pod on it: {left:?}")
         });
-        self.check("I8", now, left.is_none(), || format!("terminate reached {instance} with a pod on it: {left:?}"));
     }
 
     /// I6: a termination takes serving nodes below `min` only if something outside took as many.
@@ -214,6 +222,9 @@ impl Truth {
 /// Whether an instance and its node are a worker of ours that nothing protects (I7).
 fn may_touch(world: &World, index: u32) -> bool {
     let node = world.cluster.nodes.get(&index);
-    world.cloud.machine(index).is_some_and(|machine| machine.ownership == Ownership::Ours && !machine.protected)
+    world
+        .cloud
+        .machine(index)
+        .is_some_and(|machine| machine.ownership == Ownership::Ours && !machine.protected)
         && node.is_none_or(|node| !node.control_plane && !node.keep)
 }

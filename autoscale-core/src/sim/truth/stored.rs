@@ -53,8 +53,7 @@ impl Truth {
 
     /// I2: one more than before, the same incarnation, a write id of its own.
     fn versions(&mut self, old: Option<&Record>, next: &Record, sealed: &Sealed) {
-        let as_sealed =
-            sealed.ver == next.ver && sealed.inc == next.inc && sealed.write_id == next.write_id;
+        let as_sealed = sealed.ver == next.ver && sealed.inc == next.inc && sealed.write_id == next.write_id;
         let follows = old.is_none_or(|old| next.ver == old.ver.next() && next.inc == old.inc);
         let fresh = self.write_ids.insert(next.write_id.clone());
         let now = self.now;
@@ -79,7 +78,9 @@ impl Truth {
         self.check("I1", now, twice.is_none(), || format!("two operations on {twice:?}"));
         let grows = old.is_none_or(|old| old.inc != next.inc || next.next_seq >= old.next_seq)
             && next.ops.iter().all(|op| op.seq < next.next_seq);
-        self.check("I1", now, grows, || format!("next_seq {} of {:?}", next.next_seq, old.map(|old| old.next_seq)));
+        self.check("I1", now, grows, || {
+            format!("next_seq {} of {:?}", next.next_seq, old.map(|old| old.next_seq))
+        });
     }
 
     /// I10: an attempt follows another only after the world's definite no to the only request for it.
