@@ -4,6 +4,7 @@
 mod effect;
 mod end;
 mod land;
+mod replay;
 mod stored;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,7 +18,7 @@ use crate::words::{Fnv128, InstanceId, Timestamp, Token, WriteId};
 
 use super::report::{Checked, Violation};
 
-/// Every invariant that a run checks. I12 needs the planner, I16 is a test of its own.
+/// Every invariant that a run checks; I16 is a test of its own.
 ///
 /// R12 is the rule's "one replacement per doomed instance", counted: no more replacements than losses announced or real.
 pub const INVARIANTS: [&str; 19] = [
@@ -65,6 +66,7 @@ pub(super) struct Truth {
     known: BTreeMap<WriteId, Arc<Samples>>,
     told_cordons: BTreeSet<(String, Timestamp)>,
     digest: Fnv128,
+    reports: u64,
     pub(super) scale_ups: u64,
     pub(super) scale_downs: u64,
     pub(super) replacements: u64,
@@ -90,6 +92,7 @@ impl Truth {
             known: BTreeMap::new(),
             told_cordons: BTreeSet::new(),
             digest: Fnv128::default(),
+            reports: 0,
             scale_ups: 0,
             scale_downs: 0,
             replacements: 0,
