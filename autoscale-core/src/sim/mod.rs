@@ -13,6 +13,7 @@ mod hpa;
 mod load;
 mod log;
 mod net;
+mod operator;
 mod ports;
 mod recorder;
 mod report;

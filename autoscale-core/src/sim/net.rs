@@ -99,6 +99,8 @@ pub(super) struct Net {
     pub(super) store_out_until: Timestamp,
     pub(super) notices: BTreeMap<u64, IncomingNotice>,
     pub(super) log: Option<Vec<String>>,
+    /// How often an operator has written.
+    pub(super) hand_written: u64,
 }
 
 /// The net, shared by all ports of a run.
@@ -132,6 +134,7 @@ impl Net {
             current: 0,
             notices: BTreeMap::new(),
             log: None,
+            hand_written: 0,
         }
     }
 

@@ -12,7 +12,7 @@ use super::{Samples, Truth};
 
 impl Truth {
     /// A swap was applied at the store.
-    pub(super) fn on_applied(&mut self, world: &World, sealed: &Sealed) {
+    pub(in crate::sim) fn on_applied(&mut self, world: &World, sealed: &Sealed) {
         let now = world.now();
         self.hash(&sealed.bytes);
         let next: Record = match serde_json::from_slice(&sealed.bytes) {
