@@ -4,11 +4,14 @@ use crate::data::record::{Cause, RemoveWhy};
 use crate::data::view::Ownership;
 use crate::memory::World;
 use crate::ports::{ErrorKind, Swapped};
-use crate::words::{InstanceId, NodeName, PoolName, Timestamp, Ver};
+use crate::words::{InstanceId, NodeName, PoolName, Span, Timestamp, Ver};
 
 use super::Truth;
 use crate::sim::call::{Call, Reply};
 use crate::sim::net::Request;
+
+/// For so long a loss may go unseen: a notice that comes late, 2 minutes to the death, 40 s to the node's being NotReady.
+const UNSEEN: Span = Span::from_mins(3);
 
 /// What the world was like just before.
 #[derive(Debug, Default)]
@@ -197,9 +200,10 @@ impl Truth {
             .and_then(|record| record.op_on(instance))
             .and_then(|op| self.began.get(&op.id()))
             .copied()
-            .unwrap_or(world.outside_losses);
-        let outside = world.outside_losses.saturating_sub(began);
-        let holds = u64::from(serving) + outside >= u64::from(min);
+            .unwrap_or(now);
+        let unseen = began.before(UNSEEN);
+        let outside = world.outside_losses.iter().rev().take_while(|at| **at >= unseen).count() as u32;
+        let holds = serving + outside >= min;
         self.check("I6", now, holds, || {
             format!("terminate of {instance} leaves {serving} serving nodes in {pool}, min {min}, {outside} lost otherwise")
         });

@@ -54,8 +54,8 @@ pub(super) struct Truth {
     /// The record that is stored.
     pub(super) current: Option<Arc<Record>>,
     write_ids: BTreeSet<WriteId>,
-    /// Losses from outside when an operation was first stored.
-    began: BTreeMap<OpId, u64>,
+    /// When each open operation was first stored.
+    began: BTreeMap<OpId, Timestamp>,
     /// Launch requests that may still land, by token.
     in_flight: BTreeMap<Token, u32>,
     /// Tokens to which the world gave a definite no.

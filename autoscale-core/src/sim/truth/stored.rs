@@ -42,7 +42,7 @@ impl Truth {
             self.check("I15", now, !scaling, || "a scaling action was begun while paused".to_owned());
         }
         for op in new {
-            self.began.insert(op.id(), world.outside_losses);
+            self.began.insert(op.id(), now);
             let idle = op.remove().is_some_and(|remove| remove.why == RemoveWhy::Idle);
             if idle {
                 self.signals(&known_samples, op);
