@@ -447,6 +447,12 @@ impl Net {
         Some(reply)
     }
 
+    /// A request under way, taken off the wire.
+    #[cfg(test)]
+    pub(super) fn request(&mut self, id: u64) -> Option<Request> {
+        self.requests.remove(&id)
+    }
+
     /// Nobody waits for the answer any more; the request goes its way.
     pub(super) fn abandon(&mut self, id: u64) {
         if let Some(request) = self.requests.get(&id)
