@@ -1,0 +1,10 @@
+//! The pure decision, by tables and properties: no driver, no ports, no clock.
+
+mod attempts;
+mod grow;
+mod lab;
+mod notices;
+mod record;
+mod remove;
+mod shrink;
+mod stable;
