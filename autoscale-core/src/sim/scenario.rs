@@ -75,6 +75,10 @@ pub(super) enum Blow {
     HumanCordon(Span),
     /// The store does not answer for a while.
     StoreOut(Span),
+    /// An operator pauses the record for a while.
+    Pause(Span),
+    /// An operator clears the lease, whoever holds it.
+    Unlock,
 }
 
 /// What a scenario does, and when, counted from the start of the run.

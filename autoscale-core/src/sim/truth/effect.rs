@@ -10,6 +10,11 @@ use crate::sim::call::{Call, Class};
 impl Truth {
     /// A process sends a request. `lands` is false for one that gets lost on its way.
     pub(in crate::sim) fn on_send(&mut self, task: u32, call: &Call, lands: bool) {
+        if let Call::Swap(_, sealed) = call
+            && let Some(actor) = self.actors.get(&task)
+        {
+            self.known.insert(sealed.write_id.clone(), actor.samples.clone());
+        }
         if call.class() != Class::Effect {
             return;
         }

@@ -17,6 +17,7 @@ const FRESH: Span = Span::from_mins(20);
 impl Truth {
     /// A tick came to its end.
     pub(in crate::sim) fn on_report(&mut self, report: &TickReport) {
+        self.replay(report);
         let now = self.now;
         let halted = match &report.ended {
             Ended::Halted { why } => Some(why.clone()),
