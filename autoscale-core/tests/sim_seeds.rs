@@ -28,7 +28,8 @@ fn one(seed: u64) -> Report {
 fn no_seed_breaks_an_invariant() {
     let (first, seeds) = (count("SIM_FIRST", 1), count("SIM_SEEDS", 200));
     let next = AtomicU64::new(first);
-    let all: Mutex<(BTreeMap<&str, u64>, BTreeMap<&str, (u64, u64)>, BTreeMap<&str, Vec<String>>)> = Mutex::default();
+    let all: Mutex<(BTreeMap<&str, u64>, BTreeMap<&str, (u64, u64)>, BTreeMap<&str, Vec<String>>)> =
+        Mutex::default();
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
     std::thread::scope(|scope| {
         for _ in 0..threads {

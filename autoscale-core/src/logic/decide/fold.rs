@@ -326,7 +326,9 @@ fn drain(work: &Work<'_>, scene: &Scene<'_>, pool: &PoolPolicy, op: &Op, remove:
 /// Rule R12: an instance that lives on 2 minutes after its notice's deadline was not interrupted.
 fn is_void(work: &Work<'_>, remove: &Remove) -> bool {
     let notices = &work.next.notices;
-    let noticed = notices.iter().any(|n| n.instance == remove.instance && n.kind == NoticeKind::Interruption);
+    let noticed = notices
+        .iter()
+        .any(|n| n.instance == remove.instance && n.kind == NoticeKind::Interruption && !n.closed);
     remove.why == RemoveWhy::Interruption && (work.now >= remove.deadline.after(VOID_AFTER) || !noticed)
 }
 

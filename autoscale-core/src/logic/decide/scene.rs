@@ -74,8 +74,11 @@ impl<'a> Scene<'a> {
             body.pool = pool_of(policy, record, body);
         }
         let leaving = record.ops.iter().filter(|op| is_leaving(op)).filter_map(Op::instance);
-        let doomed =
-            record.notices.iter().filter(|n| n.kind == NoticeKind::Interruption).map(|n| &n.instance);
+        let doomed = record
+            .notices
+            .iter()
+            .filter(|n| n.kind == NoticeKind::Interruption && !n.closed)
+            .map(|n| &n.instance);
         let leaving = leaving.chain(doomed).collect();
         Self { listing, cluster, bodies, strays, leaving }
     }

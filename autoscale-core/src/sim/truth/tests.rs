@@ -224,7 +224,13 @@ fn i9_a_world_that_takes_a_lower_stamp() {
     let mut net = net(2);
     let node = net.world.survey(&Scope::Pending).nodes[1].clone();
     let mark = CordonMark::new(inc(), 1);
-    let order = CordonOrder { node: node.name.clone(), node_uid: node.uid, stamp: Ver::new(5), mark, not_after: never() };
+    let order = CordonOrder {
+        node: node.name.clone(),
+        node_uid: node.uid,
+        stamp: Ver::new(5),
+        mark,
+        not_after: never(),
+    };
     let call = Call::Cordon(order.clone());
     send(&mut net, call.clone());
     send(&mut net, Call::Cordon(CordonOrder { stamp: Ver::new(3), ..order.clone() }));
@@ -300,7 +306,8 @@ fn l3_a_cordon_is_forgotten_and_told_once() {
     let mut net = net(3);
     let node = net.world.survey(&Scope::Pending).nodes[1].clone();
     let mark = CordonMark::new(inc(), 1);
-    let order = CordonOrder { node: node.name, node_uid: node.uid, stamp: Ver::new(5), mark, not_after: never() };
+    let order =
+        CordonOrder { node: node.name, node_uid: node.uid, stamp: Ver::new(5), mark, not_after: never() };
     send(&mut net, Call::Cordon(order));
     for _ in 0..3 {
         let end = net.world.now().after(Span::from_mins(30));
