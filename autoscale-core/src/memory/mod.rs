@@ -10,6 +10,7 @@ mod answer;
 mod cloud;
 mod cluster;
 mod drain;
+mod happen;
 mod metrics;
 mod ports;
 mod quick;
@@ -27,9 +28,8 @@ pub use settings::{BEGINNING, Settings};
 pub use workload::{Keep, Workload, WorkloadId};
 pub use world::World;
 
-pub(crate) use cloud::Machine;
-pub(crate) use cluster::Wait;
-pub(crate) use ports::boot;
+#[cfg(feature = "sim")]
+pub(crate) use {cloud::Machine, cluster::Wait, ports::boot};
 
 #[cfg(test)]
 mod tests;

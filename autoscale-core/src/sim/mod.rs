@@ -7,11 +7,13 @@
 mod call;
 mod config;
 mod engine;
+mod fate;
 mod faults;
 mod fleet;
 mod hpa;
 mod load;
 mod log;
+mod misfortune;
 mod net;
 mod operator;
 mod ports;

@@ -36,7 +36,7 @@ pub(super) fn policy() -> Arc<Policy> {
 }
 
 /// A world as the run finds it, with its workloads' controllers.
-pub(super) fn world(config: &Config, policy: &Policy, seed: u64) -> (World, Vec<Hpa>) {
+pub(super) fn world(policy: &Policy, seed: u64) -> (World, Vec<Hpa>) {
     let pool = policy.pools().values().next().expect("a policy has a pool");
     let mut world = World::new(Settings::for_pool(policy.cluster(), pool), seed);
     let workloads = [
@@ -50,7 +50,6 @@ pub(super) fn world(config: &Config, policy: &Policy, seed: u64) -> (World, Vec<
     for (workload, share) in workloads {
         let (least, target) = (workload.replicas, workload.requests.cpu_milli * 65 / 100);
         let id = world.add_workload(workload);
-        let share = if config.load.is_some() { share } else { share };
         controllers.push(Hpa::new(id, share, target, least, 2_000));
     }
     (world, controllers)
