@@ -36,7 +36,8 @@ pub(crate) fn judge(
     if body.is_control_plane() {
         held.push(Held::ControlPlane);
     }
-    let ours = ownership == Some(Ownership::Ours) || (ownership == Some(Ownership::WorkerTag) && pool.adopt);
+    let adopted = pool.adopt || work.next.marks(&pool.name).adopted;
+    let ours = ownership == Some(Ownership::Ours) || (ownership == Some(Ownership::WorkerTag) && adopted);
     if !ours {
         held.push(Held::NotOurs);
     }
