@@ -112,9 +112,14 @@ pub(super) fn blows(config: &Config, policy: &Policy, mut rng: Rng) -> Vec<(Span
             }
         }
         Scenario::MetricsOutage => {
-            let at =
-                if until > Span::from_mins(24 * 60) { Span::from_mins(9 * 60) } else { until.divided(2) };
-            blows.push((at, Blow::Silence(Span::from_mins(60))));
+            // While the load falls on the first evening, and while it rises on the second morning.
+            let hour = Span::from_mins(60);
+            if until > hour.times(24) {
+                blows.push((Span::from_mins(20 * 60 + 40), Blow::Silence(hour)));
+                blows.push((hour.times(33), Blow::Silence(hour)));
+            } else {
+                blows.push((until.divided(2), Blow::Silence(hour)));
+            }
         }
     }
     blows
