@@ -6,6 +6,7 @@ pub mod driver;
 pub mod logic;
 #[cfg(feature = "memory")]
 pub mod memory;
+mod mutant;
 #[cfg(feature = "driver")]
 pub mod ports;
 #[cfg(feature = "sim")]

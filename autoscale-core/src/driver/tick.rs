@@ -7,6 +7,7 @@ use super::{Driver, Ended, Report, Round, Trigger};
 use crate::data::record::{Fingerprint, IncomingNotice, LaunchState, OpKind, Record, RemoveState, RemoveWhy};
 use crate::data::view::View;
 use crate::logic::{Claim, Planned, Tick, append_notices, claim, due, plan, released, settle, wanted};
+use crate::mutant::{self, Mutant};
 use crate::ports::{Expected, Version};
 use crate::words::{Deadline, HolderId, Span};
 
@@ -177,6 +178,14 @@ impl<'a> Ticking<'a> {
             stored: None,
             outcomes: Vec::new(),
         });
+        if mutant::on(Mutant::ActBeforeStoring) {
+            let early = due(policy, record, &self.last().view);
+            drop(perform(ports, early, self.stop(), self.call()).await);
+        }
+        if mutant::on(Mutant::ReadIsAuthority) {
+            let read = due(policy, &self.last().before.clone(), &self.last().view.clone());
+            drop(perform(ports, read, self.stop(), self.call()).await);
+        }
         if !changed && !self.must_write {
             self.report.notices_stored = true;
             return Ok(None);

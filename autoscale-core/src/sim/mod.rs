@@ -7,11 +7,15 @@
 mod call;
 mod config;
 mod engine;
+mod fate;
 mod faults;
 mod fleet;
 mod hpa;
 mod load;
+#[cfg(test)]
+mod mutants;
 mod log;
+mod misfortune;
 mod net;
 mod operator;
 mod ports;

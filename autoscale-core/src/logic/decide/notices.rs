@@ -12,6 +12,7 @@ use crate::data::record::{
     RemoveWhy, Replacement, Rollback,
 };
 use crate::logic::owners::displaced_by;
+use crate::mutant::{self, Mutant};
 use crate::words::{Elapsed, InstanceId, Span};
 
 /// Stores what has arrived; what is known already changes nothing. Returns how many found no room.
@@ -25,7 +26,11 @@ pub(crate) fn take_in(record: &mut Record, incoming: &[IncomingNotice], now: Ela
             continue;
         }
         // An open one about the same thing, or an earlier copy of this very one.
-        let known = |n: &Notice| about(n, notice.kind) && (!n.closed || n.id == notice.id);
+        let known = |n: &Notice| {
+            about(n, notice.kind)
+                && (!n.closed || n.id == notice.id)
+                && !mutant::on(Mutant::NoticesNotRemembered)
+        };
         if record.notices.iter().any(known) {
             continue;
         }

@@ -6,6 +6,7 @@ use crate::data::explain::Counts;
 use crate::data::policy::{Policy, PoolPolicy};
 use crate::data::record::{Launch, LaunchState, NoticeKind, Op, OpKind, Record, RemoveState};
 use crate::data::view::{ClusterView, Instance, Listing, Node, Ownership, Phase, Ready, View};
+use crate::mutant::{self, Mutant};
 use crate::words::{InstanceId, PoolName, Span, Zone};
 
 /// How long a list may lag behind what it lists.
@@ -112,7 +113,8 @@ impl<'a> Scene<'a> {
         for body in self.members(pool) {
             let gone = matches!(record.op_on(body.id).map(|op| &op.kind),
                 Some(OpKind::Remove(remove)) if remove.state == RemoveState::Gone);
-            let alive = body.listed.map_or(!gone, |i| i.phase.is_alive());
+            let unlisted = !gone && !mutant::on(Mutant::LaunchedNotCounted);
+            let alive = body.listed.map_or(unlisted, |i| i.phase.is_alive());
             counts.total += u32::from(alive);
             counts.serving += u32::from(self.is_serving(body));
             counts.leaving += u32::from(alive && self.is_leaving(body.id));
@@ -121,7 +123,8 @@ impl<'a> Scene<'a> {
                 u32::from(alive && !joined && !self.is_leaving(body.id) && self.is_young(body));
         }
         let uncertain = record.ops.iter().filter(|op| op.pool == *pool).filter_map(Op::launch);
-        let uncertain = uncertain.filter(|launch| launch.may_have_bought()).count() as u32;
+        let counted = !mutant::on(Mutant::UncertainNotCounted);
+        let uncertain = uncertain.filter(|launch| launch.may_have_bought() && counted).count() as u32;
         counts.total += uncertain + self.strays_of(pool) as u32;
         counts.starting += uncertain;
         counts

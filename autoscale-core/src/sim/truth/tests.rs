@@ -13,7 +13,6 @@ use crate::driver::{Ended, Report as TickReport, seal};
 use crate::memory::{Rng, World};
 use crate::ports::{Expected, Swapped, Version};
 use crate::sim::call::{Call, Reply};
-use crate::sim::config::{Config, Scenario};
 use crate::sim::faults::{Chaos, Rates};
 use crate::sim::net::{Item, Net, Process};
 use crate::sim::scenario;
@@ -22,8 +21,7 @@ use crate::words::{Deadline, Elapsed, Inc, Span, Ver};
 /// A net with so many full workers, and one process, number 1.
 fn net(workers: u32) -> Net {
     let policy = scenario::policy();
-    let config = Config::new(Scenario::Steady);
-    let (mut world, _) = scenario::world(&config, &policy, 1);
+    let (mut world, _) = scenario::world(&policy, 1);
     let pool = policy.pools().values().next().unwrap();
     for zone in pool.zones.iter().cycle().take(workers as usize) {
         world.add_worker(zone, Purchase::Spot, &pool.shape.name);
