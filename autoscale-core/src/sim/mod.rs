@@ -12,10 +12,10 @@ mod faults;
 mod fleet;
 mod hpa;
 mod load;
-#[cfg(test)]
-mod mutants;
 mod log;
 mod misfortune;
+#[cfg(test)]
+mod mutants;
 mod net;
 mod operator;
 mod ports;

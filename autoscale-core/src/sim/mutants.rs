@@ -11,14 +11,41 @@ use crate::words::Span;
 fn explore() {
     use Mutant::*;
     for mutant in [
-        ActBeforeStoring, FreshTokenPerCall, NextAttemptAtOnce, RefusalAlwaysCertain, TimedOutSwapApplied, ReadIsAuthority,
-        TerminateBeforeEmpty, ResendBlindly, RollBackAfterTerminating, NoStamps, OverwriteOnLost, MissingIsZero, StaleIsFresh,
-        FailedListIsEmpty, LaunchedNotCounted, UncertainNotCounted, IgnoreOpenAction, IgnoreMin, IgnorePause, IgnoreOwnership,
-        NoticesNotRemembered, ReuseSeq, ListOrder, DrainForever, LeaveOrphans, AbsentIsGone, WaitForJoinForever, IgnoreNotAfter,
+        ActBeforeStoring,
+        FreshTokenPerCall,
+        NextAttemptAtOnce,
+        RefusalAlwaysCertain,
+        TimedOutSwapApplied,
+        ReadIsAuthority,
+        TerminateBeforeEmpty,
+        ResendBlindly,
+        RollBackAfterTerminating,
+        NoStamps,
+        OverwriteOnLost,
+        MissingIsZero,
+        StaleIsFresh,
+        FailedListIsEmpty,
+        LaunchedNotCounted,
+        UncertainNotCounted,
+        IgnoreOpenAction,
+        IgnoreMin,
+        IgnorePause,
+        IgnoreOwnership,
+        NoticesNotRemembered,
+        ReuseSeq,
+        ListOrder,
+        DrainForever,
+        LeaveOrphans,
+        AbsentIsGone,
+        WaitForJoinForever,
+        IgnoreNotAfter,
     ] {
         let mut found: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
         for seed in 0..20 {
-            let mut config = Config::new([Scenario::SpotStorm, Scenario::Shop, Scenario::ZoneOutage, Scenario::FlashSale][(seed % 4) as usize]);
+            let mut config = Config::new(
+                [Scenario::SpotStorm, Scenario::Shop, Scenario::ZoneOutage, Scenario::FlashSale]
+                    [(seed % 4) as usize],
+            );
             config.seed = seed;
             config.faults = Faults::Mild;
             config.until = Span::from_mins(12 * 60);

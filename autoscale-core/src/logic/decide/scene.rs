@@ -124,7 +124,7 @@ impl<'a> Scene<'a> {
         }
         let uncertain = record.ops.iter().filter(|op| op.pool == *pool).filter_map(Op::launch);
         let counted = !mutant::on(Mutant::UncertainNotCounted);
-        let uncertain = uncertain.filter(|launch| launch.may_have_bought() && counted).count() as u32;
+        let uncertain = uncertain.filter(|launch| launch.takes_room() && counted).count() as u32;
         counts.total += uncertain + self.strays_of(pool) as u32;
         counts.starting += uncertain;
         counts
@@ -157,8 +157,7 @@ impl<'a> Scene<'a> {
         let alive = self.members(&pool.name).filter(|b| b.listed.is_none_or(|i| i.phase.is_alive()));
         let alive = alive.filter(|body| !self.is_leaving(body.id)).filter_map(Body::zone);
         let asked = record.ops.iter().filter(|op| op.pool == pool.name).filter_map(Op::launch);
-        let asked =
-            asked.filter(|launch| launch.may_have_bought()).map(|launch| &launch.attempt.offering.zone);
+        let asked = asked.filter(|launch| launch.takes_room()).map(|launch| &launch.attempt.offering.zone);
         for zone in alive.chain(asked) {
             if let Some(count) = zones.get_mut(zone) {
                 *count += 1;
