@@ -1,7 +1,7 @@
 //! Runs in which nothing goes wrong but what the scenario does.
 #![cfg(feature = "sim")]
 
-use autoscale_core::sim::{Config, Scenario, run, smallest_static_fleet};
+use autoscale_core::sim::{Config, LoadPoint, Scenario, run};
 use autoscale_core::words::Span;
 
 #[test]
@@ -15,40 +15,38 @@ fn every_scenario_stays_safe() {
     }
 }
 
+/// What a launch takes at most in the simulated cloud: boot, join, and the pod's own start.
+const BOOT: Span = Span::from_secs(40 + 70 + 10);
+
+/// The pods that had to wait are served within the rule's duration, a boot and two ticks.
 #[test]
-#[ignore = "for a look at the figures"]
-fn figures() {
-    for (name, scenario) in Scenario::ALL {
-        let config = Config::new(scenario);
-        let began = std::time::Instant::now();
-        let report = run(&config, &mut |_| {});
-        println!(
-            "{name}: {:?} ticks {} ups {} downs {} repl {} evict {} pend {} p50 {} p95 {} p95w {} spot {:.0} od {:.0} cost {:.2}",
-            began.elapsed(),
-            report.ticks,
-            report.scale_ups,
-            report.scale_downs,
-            report.replacements,
-            report.evictions,
-            report.pending_pod_minutes,
-            report.wait_p50,
-            report.wait_p95,
-            report.wait_p95_of_waiting,
-            report.spot_hours,
-            report.on_demand_hours,
-            report.cost
+fn pods_wait_no_longer_than_the_rule_a_boot_and_two_ticks() {
+    for scenario in [Scenario::Steady, Scenario::Diurnal] {
+        let report = run(&Config::new(scenario), &mut |_| {});
+        let policy = autoscale_core::sim::policy();
+        let rule = policy.pools().values().next().and_then(|pool| pool.pending_for).unwrap();
+        let most = rule.plus(BOOT).plus(policy.tick().interval.times(2));
+        assert!(report.wait_p95 <= most, "{scenario}: {} of all pods, at most {most}", report.wait_p95);
+        assert!(
+            report.wait_p95_of_waiting <= most,
+            "{scenario}: {} of those that waited, at most {most}",
+            report.wait_p95_of_waiting
         );
-        for told in report.told.iter().take(1) {
-            println!("{}", told.text);
-        }
-        for broken in report.violations.iter().take(5) {
-            println!("{} {} {}", broken.invariant, broken.at, broken.text);
-        }
-        let fleet = smallest_static_fleet(&config, report.pending_pod_minutes);
-        println!("   static {fleet:?} {:?}", began.elapsed());
-        for point in report.series.iter().step_by(40).take(50) {
-            print!("{}/{}/{} ", point.need, point.ready, point.pending);
-        }
-        println!();
+    }
+}
+
+/// A load that stays the same leads to a size that stays the same, at any size.
+#[test]
+fn a_steady_load_does_not_flap() {
+    for milli in (500..=18_000).step_by(700) {
+        let changes = |hours: u64| {
+            let mut config = Config::new(Scenario::Steady);
+            config.load = Some(vec![LoadPoint::new(Span::ZERO, milli)]);
+            config.until = Span::from_mins(hours * 60);
+            let report = run(&config, &mut |_| {});
+            report.scale_ups + report.scale_downs
+        };
+        let (settling, later) = (changes(6), changes(48));
+        assert_eq!(settling, later, "{milli} thousandths of a CPU: it still changes after 6 hours");
     }
 }

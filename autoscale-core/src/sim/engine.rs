@@ -87,7 +87,17 @@ impl<'a> Engine<'a> {
         world.settings_mut().hang_per_million = rates.boot_hang;
         if let Some(pool) = policy.pools().values().next() {
             let purchase = pool.purchases.first().copied();
-            for zone in pool.zones.iter().cycle().take(pool.min as usize) {
+            // Without faults a run begins in the middle of life, with the nodes that its load needs; with faults at
+            // `min`, so that the first fill is a part of the trial.
+            let mut workers = pool.min;
+            if !faulty {
+                let load = curve.at(Span::ZERO);
+                let asked: u64 = controllers.iter().map(|hpa| hpa.settle(&mut world, load)).sum();
+                let room = pool.shape.allocatable.cpu_milli.saturating_sub(world.cluster.daemon.cpu_milli);
+                // One more: whole pods leave a part of each node free.
+                workers = (asked.div_ceil(room.max(1)) as u32 + 1).clamp(pool.min, pool.max);
+            }
+            for zone in pool.zones.iter().cycle().take(workers as usize) {
                 if let Some(purchase) = purchase {
                     world.add_worker(zone, purchase, &pool.shape.name);
                 }

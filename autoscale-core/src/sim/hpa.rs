@@ -29,6 +29,19 @@ impl Hpa {
         Self { workload, share, target, least, most, wishes: VecDeque::new() }
     }
 
+    /// Sets the replicas that a load would have settled at. Returns what they ask for, in thousandths of a CPU.
+    pub(super) fn settle(&self, world: &mut World, load_milli: u64) -> u64 {
+        let wish = (load_milli * self.share / 1_000).div_ceil(self.target.max(1)) as u32;
+        let replicas = wish.clamp(self.least, self.most);
+        world.set_replicas(self.workload, replicas);
+        u64::from(replicas) * self.request_milli()
+    }
+
+    /// What one pod asks for, by the target of 65 %.
+    const fn request_milli(&self) -> u64 {
+        self.target * 100 / 65
+    }
+
     /// Gives the workload its part of the load, and sets its replicas.
     pub(super) fn step(&mut self, world: &mut World, load_milli: u64) {
         let now = world.now();

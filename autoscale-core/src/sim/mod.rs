@@ -29,5 +29,5 @@ pub use engine::run;
 pub use faults::KINDS as MILD_KINDS;
 pub use fleet::{smallest_static_fleet, static_fleet};
 pub use report::{Checked, Point, Report, StaticFleet, Told, Violation};
-pub use scenario::{ON_DEMAND_HOUR, SPOT_HOUR};
+pub use scenario::{ON_DEMAND_HOUR, SPOT_HOUR, policy};
 pub use truth::INVARIANTS;

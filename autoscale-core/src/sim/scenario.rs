@@ -19,7 +19,7 @@ pub const SPOT_HOUR: f64 = 0.035;
 const MIB: u64 = 1 << 20;
 
 /// The policy that a scenario runs under when no other is given.
-pub(super) fn policy() -> Arc<Policy> {
+pub fn policy() -> Arc<Policy> {
     let pool = PoolPolicy::builder("workers")
         .with_min(2)
         .with_max(20)
@@ -28,6 +28,7 @@ pub(super) fn policy() -> Arc<Policy> {
         .with_up(When::above("cpu", "70%").lasting(Span::from_secs(60)))
         .with_down(When::below("cpu", "42%").lasting(Span::from_mins(10)))
         .with_pending(Span::from_secs(60))
+        .with_pods_per_node(5)
         .with_step_down(2)
         .with_cooldown_up(Span::from_mins(2))
         .with_drain_timeout(Span::from_mins(8));
