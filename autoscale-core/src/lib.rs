@@ -7,6 +7,10 @@ pub mod data;
 pub mod driver;
 pub mod logic;
 #[cfg(feature = "memory")]
+#[cfg_attr(
+    not(feature = "sim"),
+    allow(dead_code, reason = "the simulator looks deeper into the world than its users")
+)]
 pub mod memory;
 #[cfg(feature = "driver")]
 pub mod ports;
