@@ -1,6 +1,7 @@
 //! F4: the driver. Rounds of load, claim, observe, plan, store, perform, settle, store.
 
 mod observe;
+mod operate;
 mod perform;
 mod report;
 #[cfg(feature = "tokio")]
@@ -16,6 +17,7 @@ use crate::data::policy::Policy;
 use crate::ports::{Clock, Drainer, Ids, MetricsSource, NodeProvider, StateStore};
 use crate::words::Span;
 
+pub use operate::OperatorError;
 pub use report::{Ended, Report, Round, Trigger};
 #[cfg(feature = "tokio")]
 pub use run::{RunOptions, SystemClock, run};

@@ -4,6 +4,7 @@ use crate::data::explain::Explanation;
 use crate::data::order::Outcome;
 use crate::data::record::{IncomingNotice, Record};
 use crate::data::view::View;
+use crate::logic::Tick;
 use crate::words::{HolderId, Span, Timestamp};
 
 /// What makes a tick run.
@@ -50,6 +51,9 @@ pub struct Round {
     pub before: Record,
     /// What was seen.
     pub view: View,
+    /// What the tick brought to the decision. With `before`, `view` and the explanation's time, `plan` gives the same
+    /// bytes again.
+    pub tick: Tick,
     /// What was decided and why.
     pub explanation: Explanation,
     /// The record that was stored, if the decision changed it and the store applied it.

@@ -126,7 +126,8 @@ impl<'a> Ticking<'a> {
         let mut scope = wanted(policy, &record, ports.clock.now());
         loop {
             let view = observe(ports, policy, &scope, self.call()).await;
-            let planned = match plan(policy, &record, &view, &self.brings(), ports.clock.now()) {
+            let tick = self.brings();
+            let planned = match plan(policy, &record, &view, &tick, ports.clock.now()) {
                 Ok(planned) => planned,
                 Err(halt) => return Ok(Ended::Halted { why: halt.to_string() }),
             };
@@ -136,7 +137,8 @@ impl<'a> Ticking<'a> {
                 scope = needs;
                 continue;
             }
-            let Some((version, moved, more)) = self.round(&expected, &mut record, view, planned).await?
+            let Some((version, moved, more)) =
+                self.round(&expected, &mut record, (view, tick), planned).await?
             else {
                 return Ok(Ended::Done);
             };
@@ -159,7 +161,7 @@ impl<'a> Ticking<'a> {
         &mut self,
         expected: &Expected,
         record: &mut Record,
-        view: View,
+        (view, tick): (View, Tick),
         planned: Planned,
     ) -> Result<Option<(Version, bool, bool)>, Step> {
         let Driver { policy, ports, .. } = self.driver;
@@ -167,7 +169,14 @@ impl<'a> Ticking<'a> {
         self.report.wake_in = wake_in;
         self.report.alarms.clone_from(&explanation.alarms);
         let before = std::mem::replace(record, next);
-        self.report.rounds.push(Round { before, view, explanation, stored: None, outcomes: Vec::new() });
+        self.report.rounds.push(Round {
+            before,
+            view,
+            tick,
+            explanation,
+            stored: None,
+            outcomes: Vec::new(),
+        });
         if !changed && !self.must_write {
             self.report.notices_stored = true;
             return Ok(None);

@@ -9,6 +9,7 @@ mod fit;
 mod lease;
 mod marks;
 mod movable;
+mod operate;
 mod owners;
 mod settle;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use crate::words::{HolderId, Span, WriteId};
 pub use decide::{Halt, Planned, plan};
 pub use due::due;
 pub use lease::{Claim, claim};
+pub use operate::{OperateError, Operation, Status, operate};
 pub use settle::{append_notices, released, settle};
 pub use wanted::wanted;
 

@@ -62,7 +62,7 @@ pub fn released(mut record: Record) -> Record {
 }
 
 /// The same record, one version on.
-fn written(record: &Record, tick: &Tick, now: Timestamp) -> Record {
+pub(super) fn written(record: &Record, tick: &Tick, now: Timestamp) -> Record {
     let mut next = record.clone();
     (next.time.last_now, next.time.elapsed) = (now, record.elapsed_at(now));
     (next.ver, next.write_id) = (record.ver.next(), tick.write_id.clone());

@@ -256,7 +256,9 @@ impl Cluster {
     /// A pod without a node goes at once; its controller makes another.
     pub(crate) fn drop_pending(&mut self, pod: u64, now: Timestamp) {
         self.account(now);
-        let Some(workload) = self.pods.get(&pod).filter(|pod| pod.node.is_none()).and_then(|pod| pod.workload) else {
+        let Some(workload) =
+            self.pods.get(&pod).filter(|pod| pod.node.is_none()).and_then(|pod| pod.workload)
+        else {
             return;
         };
         if let Some(running) = self.workload_mut(workload) {

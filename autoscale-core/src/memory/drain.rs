@@ -42,8 +42,7 @@ impl Cluster {
             Some((_, running)) => running.spec.kind.as_deref(),
             None => Some("DaemonSet"),
         };
-        let mut shown =
-            Pod::new(pod_uid(number), namespace, format!("{owner}-{number}"), Default::default());
+        let mut shown = Pod::new(pod_uid(number), namespace, format!("{owner}-{number}"), Default::default());
         shown.node = node.map(|node| node.name.clone());
         shown.phase = if pod.started { PodPhase::Running } else { PodPhase::Pending };
         shown.owner = kind.map(|kind| Owner::new(kind, owner));
@@ -109,7 +108,8 @@ impl Cluster {
                 pass.accepted.push(uid);
                 continue;
             }
-            match state.workload.and_then(|id| self.workload(id)).and_then(|running| blocker(running, state)) {
+            match state.workload.and_then(|id| self.workload(id)).and_then(|running| blocker(running, state))
+            {
                 Some(blocker) => pass.blocked.push((uid, blocker)),
                 None => {
                     let end = now.after(rng.span(grace.0, grace.1));

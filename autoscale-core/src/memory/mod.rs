@@ -20,9 +20,7 @@ mod store;
 mod workload;
 mod world;
 
-pub use ports::{
-    CountedIds, MemoryClock, MemoryDrainer, MemoryMetrics, MemoryProvider, MemoryStore, Shared,
-};
+pub use ports::{CountedIds, MemoryClock, MemoryDrainer, MemoryMetrics, MemoryProvider, MemoryStore, Shared};
 pub use quick::quick;
 pub use rng::Rng;
 pub use settings::{BEGINNING, Settings};

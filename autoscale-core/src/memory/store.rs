@@ -31,10 +31,6 @@ impl Store {
         Swapped::Applied(self.name())
     }
 
-    /// The bytes stored now.
-    pub(crate) fn bytes(&self) -> Option<&[u8]> {
-        self.bytes.as_deref()
-    }
 
     fn name(&self) -> Version {
         Version::new(self.version.to_string())
@@ -61,6 +57,5 @@ mod tests {
         assert_eq!((current.bytes.as_slice(), current.store_time), (b"a".as_slice(), Some(now)));
         assert!(matches!(store.swap(&Expected::At(first.clone()), &sealed("b"), now), Swapped::Applied(_)));
         assert!(matches!(store.swap(&Expected::At(first), &sealed("c"), now), Swapped::Lost(Some(_))));
-        assert_eq!(store.bytes(), Some(b"b".as_slice()));
     }
 }

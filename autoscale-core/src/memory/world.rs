@@ -50,8 +50,10 @@ pub struct World {
     planned: u64,
     outbox: Vec<IncomingNotice>,
     noticed: u64,
-    /// Nodes that something outside took from their pool: deaths, notices, outages, people.
-    pub(crate) outside_losses: u64,
+    /// When something outside took a node from its pool, in the order of time: deaths, notices, outages, people.
+    pub(crate) outside_losses: Vec<Timestamp>,
+    /// Instances that were announced to go, recommended to go, died, or never came up: what may be replaced.
+    pub(crate) replaceable: u64,
     /// Boots that hung.
     pub(crate) hangs: u64,
 }
@@ -70,7 +72,8 @@ impl World {
             planned: 0,
             outbox: Vec::new(),
             noticed: 0,
-            outside_losses: 0,
+            outside_losses: Vec::new(),
+            replaceable: 0,
             hangs: 0,
             now,
             settings,
@@ -191,19 +194,26 @@ impl World {
             Some(machine) if machine.is_alive() && machine.doomed.is_none() => machine.doomed = Some(at),
             _ => return,
         }
-        self.outside_losses += 1;
+        self.outside_losses.push(self.now);
+        self.replaceable += 1;
         self.announce(instance, NoticeKind::Interruption, span);
         self.plan_at(at, Event::Taken(index));
     }
 
     /// The cloud recommends to move away from an instance.
     pub fn recommend_rebalance(&mut self, instance: &InstanceId) {
+        self.replaceable += 1;
         self.announce(instance, NoticeKind::Rebalance, Span::ZERO);
     }
 
     fn announce(&mut self, instance: &InstanceId, kind: NoticeKind, left: Span) {
         self.noticed += 1;
-        self.outbox.push(IncomingNotice::new(format!("event-{}", self.noticed), instance.clone(), kind, left));
+        self.outbox.push(IncomingNotice::new(
+            format!("event-{}", self.noticed),
+            instance.clone(),
+            kind,
+            left,
+        ));
     }
 
     /// The notices sent since this was last asked.
@@ -214,7 +224,8 @@ impl World {
     /// An instance dies without a word.
     pub fn kill(&mut self, instance: &InstanceId) {
         if let Some(index) = self.cloud.index_of(instance) {
-            self.outside_losses += 1;
+            self.outside_losses.push(self.now);
+            self.replaceable += 1;
             self.end(index);
         }
     }
@@ -223,7 +234,7 @@ impl World {
     pub fn fail_zone(&mut self, zone: &Zone, span: Span) {
         self.cloud.outages.insert(zone.clone(), self.now.after(span));
         for index in self.nodes_in(zone) {
-            self.outside_losses += 1;
+            self.outside_losses.push(self.now);
             self.darken(index);
         }
         self.plan(span, Event::ZoneBack(zone.clone()));
@@ -232,12 +243,13 @@ impl World {
     /// Somebody cordons a node by hand, or uncordons it.
     pub fn cordon_by_hand(&mut self, node: &NodeName, away: bool) {
         let now = self.now;
-        let Some(node) = self.cluster.node_by_name(node).and_then(|node| self.cluster.nodes.get_mut(&node)) else {
+        let Some(node) = self.cluster.node_by_name(node).and_then(|node| self.cluster.nodes.get_mut(&node))
+        else {
             return;
         };
         node.unschedulable = away;
         if away {
-            self.outside_losses += 1;
+            self.outside_losses.push(self.now);
         } else {
             node.meddled_at = Some(now);
             self.cluster.dirty = true;
@@ -295,6 +307,7 @@ impl World {
         let index = self.cloud.add(new, self.now, lag);
         if self.rng.chance(self.settings.hang_per_million) {
             self.hangs += 1;
+            self.replaceable += 1;
             if let Some(machine) = self.cloud.machine_mut(index) {
                 machine.kubelet = false;
             }
@@ -353,7 +366,8 @@ impl World {
         if !machine.kubelet || !machine.is_alive() || self.cluster.nodes.contains_key(&index) {
             return;
         }
-        if let Some(until) = self.cloud.outages.get(&machine.offering.zone).filter(|until| self.now < **until) {
+        if let Some(until) = self.cloud.outages.get(&machine.offering.zone).filter(|until| self.now < **until)
+        {
             self.plan_at(until.after(Span::from_secs(5)), Event::Join(index));
             return;
         }

@@ -82,9 +82,8 @@ impl Call {
             Self::Evict(_) => Reply::Evict(Err(error)),
             Self::Terminate(_) | Self::Forget(_) => Reply::Unit(Err(error)),
             Self::Sample(wanted) => {
-                let failed = |query: &SignalQuery| {
-                    Sample::new(query.clone(), Reading::Failed { why: why.to_owned() })
-                };
+                let failed =
+                    |query: &SignalQuery| Sample::new(query.clone(), Reading::Failed { why: why.to_owned() });
                 Reply::Sample(wanted.iter().map(failed).collect())
             }
             Self::Load => Reply::Load(Err(error)),

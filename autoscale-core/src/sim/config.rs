@@ -113,6 +113,8 @@ pub struct Config {
     pub policy: Option<Arc<Policy>>,
     /// A real load in place of the scenario's, in the order of time.
     pub load: Option<Vec<LoadPoint>>,
+    /// Whether the report has a log of every stored record and every effect.
+    pub log: bool,
 }
 
 impl Config {
@@ -125,6 +127,7 @@ impl Config {
             until: Span::from_mins(7 * 24 * 60),
             policy: None,
             load: None,
+            log: false,
         }
     }
 }

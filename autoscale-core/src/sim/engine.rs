@@ -95,6 +95,7 @@ impl<'a> Engine<'a> {
         let truth = Truth::new(policy.clone(), repeat(config));
         let beginning = world.now();
         let mut net = Net::new(world, truth, Chaos::new(rates, rng.fork(3)), rng.fork(4));
+        net.log = config.log.then(Vec::new);
         net.plan(Span::ZERO, Item::Controllers);
         net.plan(Span::ZERO, Item::Point);
         net.plan(Span::from_secs(10), Item::Tick);
@@ -295,6 +296,9 @@ impl<'a> Engine<'a> {
                     net.plan(span, Item::Uncordon(name.to_string()));
                 }
             }
+            Blow::Pause(span) => net.pause(span),
+            Blow::Unlock if self.tasks.is_empty() => net.plan(Span::from_secs(1), Item::Blow(Blow::Unlock)),
+            Blow::Unlock => net.unlock(),
             Blow::StoreOut(span) => net.store_out_until = net.world.now().after(span),
         }
     }
@@ -404,6 +408,8 @@ fn misfortunes(rates: &Rates, policy: &Policy, until: Span, mut rng: Rng) -> Vec
     every(rates.store_out_every, &mut rng, &mut |rng| Item::Blow(Blow::StoreOut(minutes(rng, 1, 8))));
     every(rates.silence_every, &mut rng, &mut |rng| Item::Blow(Blow::Silence(minutes(rng, 2, 25))));
     every(rates.human_cordon_every, &mut rng, &mut |rng| Item::Blow(Blow::HumanCordon(minutes(rng, 5, 40))));
+    every(rates.pause_every, &mut rng, &mut |rng| Item::Blow(Blow::Pause(minutes(rng, 5, 30))));
+    every(rates.unlock_every, &mut rng, &mut |_| Item::Blow(Blow::Unlock));
     every(rates.overlap_every, &mut rng, &mut |_| Item::Overlap);
     let mut windows = Vec::new();
     every(rates.no_capacity_every, &mut rng, &mut |rng| {

@@ -56,6 +56,10 @@ pub(super) struct Rates {
     pub(super) silence_every: Span,
     /// A person cordons a node (F30).
     pub(super) human_cordon_every: Span,
+    /// An operator pauses the record.
+    pub(super) pause_every: Span,
+    /// An operator clears the lease (F9).
+    pub(super) unlock_every: Span,
     /// A second tick starts beside a running one (F3).
     pub(super) overlap_every: Span,
 }
@@ -89,6 +93,8 @@ impl Rates {
                 store_out_every: Span::from_mins(300),
                 silence_every: Span::from_mins(240),
                 human_cordon_every: Span::from_mins(400),
+                pause_every: Span::from_mins(500),
+                unlock_every: Span::from_mins(120),
                 overlap_every: Span::from_mins(40),
             },
         }
@@ -96,7 +102,7 @@ impl Rates {
 }
 
 /// Every kind of fault that [`Faults::Mild`] has to exercise, by the name it is counted under.
-pub const KINDS: [&str; 35] = [
+pub const KINDS: [&str; 37] = [
     "boot-hang",
     "crash-before-effect",
     "crash-before-read",
@@ -125,6 +131,8 @@ pub const KINDS: [&str; 35] = [
     "metrics-missing",
     "metrics-outage",
     "no-capacity",
+    "operator-pause",
+    "operator-unlock",
     "overlapping-ticks",
     "rebalance",
     "spot-interruption",

@@ -49,7 +49,9 @@ pub fn static_fleet(config: &Config, nodes: u32) -> StaticFleet {
 ///
 /// Found by halving; as packing is not strictly monotonic, the two fleets just below are tried as well.
 pub fn smallest_static_fleet(config: &Config, at_most_pending: u64) -> StaticFleet {
-    let fits = |nodes: u32| Some(static_fleet(config, nodes)).filter(|fleet| fleet.pending_pod_minutes <= at_most_pending);
+    let fits = |nodes: u32| {
+        Some(static_fleet(config, nodes)).filter(|fleet| fleet.pending_pod_minutes <= at_most_pending)
+    };
     let mut high = 16;
     let mut best = fits(high);
     while best.is_none() && high < LARGEST {

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::memory::{World, WorkloadId};
+use crate::memory::{WorkloadId, World};
 use crate::words::{Span, Timestamp};
 
 /// How often replicas are looked at.

@@ -10,8 +10,8 @@ const MINUTE: u64 = 60_000;
 
 /// A web shop's day, hour by hour, in thousandths of its peak: quiet at night, busy from 9 to 21 h.
 const DAY: [u64; 24] = [
-    220, 180, 150, 140, 140, 160, 220, 340, 520, 720, 800, 840, 880, 860, 820, 820, 850, 900, 960, 1_000, 980,
-    760, 480, 320,
+    220, 180, 150, 140, 140, 160, 220, 340, 520, 720, 800, 840, 880, 860, 820, 820, 850, 900, 960, 1_000,
+    980, 760, 480, 320,
 ];
 
 /// Monday to Sunday, in thousandths.
@@ -92,7 +92,10 @@ impl Curve {
             }
             Base::Given(points) => {
                 let after = points.partition_point(|point| point.at.as_millis() <= at);
-                return after.checked_sub(1).and_then(|last| points.get(last)).map_or(0, |point| point.cpu_milli);
+                return after
+                    .checked_sub(1)
+                    .and_then(|last| points.get(last))
+                    .map_or(0, |point| point.cpu_milli);
             }
         };
         let more: u64 = self.peaks.iter().map(|peak| peak.height(at)).sum();

@@ -53,6 +53,8 @@ pub(super) enum Item {
 pub(super) struct Request {
     pub(super) task: u32,
     pub(super) call: Call,
+    /// When its sender had last looked at the cluster.
+    pub(super) surveyed_at: Option<Timestamp>,
     fate: Fate,
     reply: Option<Reply>,
     ready: bool,
@@ -96,6 +98,9 @@ pub(super) struct Net {
     pub(super) current: u32,
     pub(super) store_out_until: Timestamp,
     pub(super) notices: BTreeMap<u64, IncomingNotice>,
+    pub(super) log: Option<Vec<String>>,
+    /// How often an operator has written.
+    pub(super) hand_written: u64,
 }
 
 /// The net, shared by all ports of a run.
@@ -128,6 +133,8 @@ impl Net {
             processes: BTreeMap::new(),
             current: 0,
             notices: BTreeMap::new(),
+            log: None,
+            hand_written: 0,
         }
     }
 
@@ -240,6 +247,7 @@ impl Net {
         }
         let request = Request {
             task,
+            surveyed_at: self.truth.surveyed_at(task),
             call,
             fate,
             reply: None,
@@ -273,8 +281,12 @@ impl Net {
         let rate = self.chaos.rates.crash;
         let point = (0..4).find(|_| self.chaos.chance(rate, weight))?;
         let names = match class {
-            Class::Read => ["crash-before-read", "crash-read-answered", "crash-read-answered", "crash-read-answered"],
-            Class::Swap => ["crash-before-swap", "crash-swap-sent", "crash-swap-landed", "crash-swap-answered"],
+            Class::Read => {
+                ["crash-before-read", "crash-read-answered", "crash-read-answered", "crash-read-answered"]
+            }
+            Class::Swap => {
+                ["crash-before-swap", "crash-swap-sent", "crash-swap-landed", "crash-swap-answered"]
+            }
             Class::Effect => {
                 ["crash-before-effect", "crash-effect-sent", "crash-effect-landed", "crash-effect-answered"]
             }
@@ -368,6 +380,9 @@ impl Net {
             }
         };
         self.truth.served(&self.world, request, before, &reply);
+        if let Some(log) = &mut self.log {
+            log.extend(super::log::line(now, request.task, &request.call, &reply));
+        }
         reply
     }
 
@@ -430,6 +445,12 @@ impl Net {
         }
         self.consume(id);
         Some(reply)
+    }
+
+    /// A request under way, taken off the wire.
+    #[cfg(test)]
+    pub(super) fn request(&mut self, id: u64) -> Option<Request> {
+        self.requests.remove(&id)
     }
 
     /// Nobody waits for the answer any more; the request goes its way.

@@ -169,9 +169,11 @@ impl Clock for Port {
     async fn sleep(&self, span: Span) {
         let id = self.0.lock().sleep(span);
         let wire = self.0.clone();
-        std::future::poll_fn(move |cx| {
-            if wire.lock().slept(id, cx.waker()) { Poll::Ready(()) } else { Poll::Pending }
-        })
+        std::future::poll_fn(
+            move |cx| {
+                if wire.lock().slept(id, cx.waker()) { Poll::Ready(()) } else { Poll::Pending }
+            },
+        )
         .await;
     }
 }

@@ -123,6 +123,7 @@ impl Recorder {
             invariants: net.truth.checked.clone(),
             violations: std::mem::take(&mut net.truth.violations),
             told,
+            log: net.log.take().unwrap_or_default(),
             digest: net.truth.digest(),
         }
     }

@@ -92,6 +92,8 @@ pub struct Report {
     pub violations: Vec<Violation>,
     /// The last 20 decisions that did something, and the last that did nothing.
     pub told: Vec<Told>,
+    /// Every stored record and every effect, a line each, if [`Config::log`](super::Config::log) asks for it.
+    pub log: Vec<String>,
     /// A hash over every byte that was stored and every effect that was sent: the same run has the same.
     pub digest: String,
 }

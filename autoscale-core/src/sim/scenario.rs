@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::data::policy::{Policy, PoolPolicy, Purchase, When};
 use crate::data::order::Offering;
+use crate::data::policy::{Policy, PoolPolicy, Purchase, When};
 use crate::memory::{Keep, Rng, Settings, Workload, World};
 use crate::words::{Span, Zone};
 
@@ -75,6 +75,10 @@ pub(super) enum Blow {
     HumanCordon(Span),
     /// The store does not answer for a while.
     StoreOut(Span),
+    /// An operator pauses the record for a while.
+    Pause(Span),
+    /// An operator clears the lease, whoever holds it.
+    Unlock,
 }
 
 /// What a scenario does, and when, counted from the start of the run.
@@ -109,7 +113,8 @@ pub(super) fn blows(config: &Config, policy: &Policy, mut rng: Rng) -> Vec<(Span
             }
         }
         Scenario::MetricsOutage => {
-            let at = if until > Span::from_mins(24 * 60) { Span::from_mins(9 * 60) } else { until.divided(2) };
+            let at =
+                if until > Span::from_mins(24 * 60) { Span::from_mins(9 * 60) } else { until.divided(2) };
             blows.push((at, Blow::Silence(Span::from_mins(60))));
         }
     }

@@ -172,6 +172,12 @@ impl Span {
         self.0 / 1_000
     }
 
+    /// Without the milliseconds, for people; less than a second stays as it is.
+    #[must_use]
+    pub const fn rounded(self) -> Self {
+        Self(if self.0 < 1_000 { self.0 } else { self.0 - self.0 % 1_000 })
+    }
+
     /// The sum, saturating.
     #[must_use]
     pub const fn plus(self, other: Self) -> Self {

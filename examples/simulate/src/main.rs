@@ -2,7 +2,7 @@
 
 mod args;
 mod chart;
-mod engine;
+use autoscale_core::sim as engine;
 mod json;
 mod outcome;
 mod progress;

@@ -112,8 +112,10 @@ impl Display for RuleReport {
             write!(f, " for {lasting}")?;
         }
         match observed {
-            Observed::Fresh { value, age } => write!(f, ": {} ({age} old), ", unit.show(*value))?,
-            Observed::Stale { value, age } => write!(f, ": {} ({age} old, stale), ", unit.show(*value))?,
+            Observed::Fresh { value, age } => write!(f, ": {} ({} old), ", unit.show(*value), age.rounded())?,
+            Observed::Stale { value, age } => {
+                write!(f, ": {} ({} old, stale), ", unit.show(*value), age.rounded())?
+            }
             Observed::Missing { why } => write!(f, ": no number ({why}), ")?,
         }
         match state {
@@ -121,7 +123,7 @@ impl Display for RuleReport {
                 Bound::Above(_) => f.write_str("not above"),
                 Bound::Below(_) => f.write_str("not below"),
             },
-            RuleState::Waiting { left } => write!(f, "holds in {left}"),
+            RuleState::Waiting { left } => write!(f, "holds in {}", left.rounded()),
             RuleState::Holds => f.write_str("holds"),
             RuleState::Unknown => f.write_str("cannot be judged"),
         }
@@ -150,17 +152,17 @@ impl Display for Hold {
         match self {
             Self::Quiet => f.write_str("no rule asks for a change"),
             Self::Waiting { direction, signal, left } => {
-                write!(f, "the {direction}-rule over {signal} has to hold for {left} more")
+                write!(f, "the {direction}-rule over {signal} has to hold for {} more", left.rounded())
             }
             Self::AtMax { max } => write!(f, "at max {max}"),
             Self::AtMin { min } => write!(f, "at min {min}"),
             Self::Cooldown { direction, left } => {
-                write!(f, "cooldown before scaling {direction} ends in {left}")
+                write!(f, "cooldown before scaling {direction} ends in {}", left.rounded())
             }
             Self::ActionOpen { seq } => write!(f, "action {seq} is open"),
             Self::AlreadyStarting { nodes } => write!(f, "{nodes} nodes are already starting"),
             Self::Paused { who, why, left: Some(left) } => {
-                write!(f, "paused by {who} for {left} more: {why}")
+                write!(f, "paused by {who} for {} more: {why}", left.rounded())
             }
             Self::Paused { who, why, left: None } => write!(f, "paused by {who} until resumed: {why}"),
             Self::Unhealthy { unready, nodes, tolerated, ratio } => write!(
@@ -178,9 +180,11 @@ impl Display for Hold {
                 )
             }
             Self::NoCandidate => f.write_str("no node may go"),
-            Self::NoOffering { left } => write!(f, "every offering is backed off, the first for {left} more"),
+            Self::NoOffering { left } => {
+                write!(f, "every offering is backed off, the first for {} more", left.rounded())
+            }
             Self::Rebuilt { left } => {
-                write!(f, "the record was made anew, nothing is changed for {left} more")
+                write!(f, "the record was made anew, nothing is changed for {} more", left.rounded())
             }
             Self::LaunchesStopped { why } => write!(f, "launches are stopped: {why}"),
             Self::NeedsSurvey => f.write_str("a removal may be due and needs a survey of all pods"),
@@ -202,7 +206,7 @@ impl Display for Held {
             Self::NotJoined => f.write_str("has not joined as exactly one node"),
             Self::CordonedByOthers => f.write_str("cordoned by somebody else"),
             Self::LastInZone { zone } => write!(f, "last in {zone} while another zone has two more"),
-            Self::Backoff { left } => write!(f, "a removal failed, left alone for {left} more"),
+            Self::Backoff { left } => write!(f, "a removal failed, left alone for {} more", left.rounded()),
             Self::NoController { pod } => write!(f, "pod {pod} has no controller"),
             Self::ControllerGone { pod } => write!(f, "pod {pod}: controller not found"),
             Self::SystemCritical { pod } => write!(f, "pod {pod} is system-critical"),

@@ -70,4 +70,7 @@ pub struct PoolMarks {
     pub nodes: Vec<NodeBackoff>,
     /// How many launches in a row did not join.
     pub failed_joins: u32,
+    /// Whether an operator has declared that instances with only the worker tag are meant to be removed like others.
+    #[serde(default)]
+    pub adopted: bool,
 }

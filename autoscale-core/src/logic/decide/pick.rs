@@ -36,7 +36,8 @@ pub(crate) fn judge(
     if body.is_control_plane() {
         held.push(Held::ControlPlane);
     }
-    let ours = ownership == Some(Ownership::Ours) || (ownership == Some(Ownership::WorkerTag) && pool.adopt);
+    let adopted = pool.adopt || work.next.marks(&pool.name).adopted;
+    let ours = ownership == Some(Ownership::Ours) || (ownership == Some(Ownership::WorkerTag) && adopted);
     if !ours {
         held.push(Held::NotOurs);
     }
@@ -87,8 +88,11 @@ pub(crate) fn pick<'a>(
     for zone in scene.members(&pool.name).filter(|b| scene.is_serving(b)).filter_map(Body::zone) {
         *zones.entry(zone).or_default() += 1;
     }
-    let mut candidates: Vec<(&Body<'a>, Vec<Held>)> =
-        scene.members(&pool.name).map(|body| (body, judge(work, scene, pool, body, anyone))).collect();
+    let mut candidates: Vec<(&Body<'a>, Vec<Held>)> = scene
+        .members(&pool.name)
+        .filter(|body| !body.is_ending())
+        .map(|body| (body, judge(work, scene, pool, body, anyone)))
+        .collect();
     let (mut picks, mut reports) = (Vec::new(), Vec::new());
     let mut room: Option<Room<'a>> = None;
     while !candidates.is_empty() {

@@ -10,6 +10,11 @@ use crate::sim::call::{Call, Class};
 impl Truth {
     /// A process sends a request. `lands` is false for one that gets lost on its way.
     pub(in crate::sim) fn on_send(&mut self, task: u32, call: &Call, lands: bool) {
+        if let Call::Swap(_, sealed) = call
+            && let Some(actor) = self.actors.get(&task)
+        {
+            self.known.insert(sealed.write_id.clone(), actor.samples.clone());
+        }
         if call.class() != Class::Effect {
             return;
         }
@@ -51,9 +56,9 @@ fn allows(record: &Record, call: &Call) -> bool {
                 })
         }),
         Call::Terminate(order) => any(&|op| terminates(op, &order.instance)),
-        Call::Cordon(order) => {
-            any(&|op| moves(op, order, record, |state| matches!(state, RemoveState::Planned | RemoveState::Cordoned)))
-        }
+        Call::Cordon(order) => any(&|op| {
+            moves(op, order, record, |state| matches!(state, RemoveState::Planned | RemoveState::Cordoned))
+        }),
         Call::Uncordon(order) => {
             any(&|op| moves(op, order, record, |state| matches!(state, RemoveState::RollingBack { .. })))
         }

@@ -17,6 +17,7 @@ const FRESH: Span = Span::from_mins(20);
 impl Truth {
     /// A tick came to its end.
     pub(in crate::sim) fn on_report(&mut self, report: &TickReport) {
+        self.replay(report);
         let now = self.now;
         let halted = match &report.ended {
             Ended::Halted { why } => Some(why.clone()),
@@ -33,23 +34,23 @@ impl Truth {
     pub(in crate::sim) fn patrol(&mut self, world: &World) {
         self.now = world.now();
         let now = self.now;
-        let parked = |op: &Op| {
-            op.remove().is_some_and(|remove| matches!(remove.state, RemoveState::Parked { .. }))
-        };
+        let parked =
+            |op: &Op| op.remove().is_some_and(|remove| matches!(remove.state, RemoveState::Parked { .. }));
         for (index, node) in &world.cluster.nodes {
             let Some(since) = node.marked_since.filter(|_| node.unschedulable) else { continue };
-            let Some(machine) = world.cloud.machine(*index).filter(|machine| machine.is_alive()) else { continue };
+            let Some(machine) = world.cloud.machine(*index).filter(|machine| machine.is_alive()) else {
+                continue;
+            };
             let drain = node.pool.as_ref().and_then(|pool| self.policy.pool(pool));
             let most = drain.map_or(Span::ZERO, |pool| pool.drain_timeout).plus(SLACK);
-            let excused = self
-                .current
-                .as_ref()
-                .and_then(|record| record.op_on(&machine.id))
-                .is_some_and(parked);
+            let excused =
+                self.current.as_ref().and_then(|record| record.op_on(&machine.id)).is_some_and(parked);
             let long = now.since(since) > most && !excused;
             let known = !self.told_cordons.contains(&(node.name.to_string(), since));
             if !long || known {
-                self.check("L3", now, !long, || format!("{} has been cordoned by us since {since}", node.name));
+                self.check("L3", now, !long, || {
+                    format!("{} has been cordoned by us since {since}", node.name)
+                });
             }
             if long {
                 self.told_cordons.insert((node.name.to_string(), since));
@@ -63,7 +64,9 @@ impl Truth {
         let now = self.now;
         let record = self.current.clone();
         let in_op = |id| record.as_ref().is_some_and(|record| record.op_on(id).is_some());
-        for (index, machine) in world.cloud.alive().filter(|(_, machine)| machine.ownership == Ownership::Ours) {
+        for (index, machine) in
+            world.cloud.alive().filter(|(_, machine)| machine.ownership == Ownership::Ours)
+        {
             let ready = world.cluster.nodes.get(&index).is_some_and(|node| node.ready);
             let young = now.since(machine.launched_at) < Span::from_mins(5);
             let holds = ready || young || in_op(&machine.id);
@@ -90,7 +93,9 @@ impl Truth {
         for (name, pool) in policy.pools() {
             let alive = world.cloud.alive_in(name);
             let within = alive >= pool.min && alive <= pool.max;
-            self.check("L1", now, within, || format!("{alive} instances in {name}, {} to {}", pool.min, pool.max));
+            self.check("L1", now, within, || {
+                format!("{alive} instances in {name}, {} to {}", pool.min, pool.max)
+            });
             let view = world.survey(&crate::data::view::Scope::Pending);
             let waiting = view
                 .pods

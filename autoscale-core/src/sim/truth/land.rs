@@ -4,11 +4,14 @@ use crate::data::record::{Cause, RemoveWhy};
 use crate::data::view::Ownership;
 use crate::memory::World;
 use crate::ports::{ErrorKind, Swapped};
-use crate::words::{InstanceId, NodeName, PoolName, Ver};
+use crate::words::{InstanceId, NodeName, PoolName, Span, Timestamp, Ver};
 
 use super::Truth;
 use crate::sim::call::{Call, Reply};
 use crate::sim::net::Request;
+
+/// For so long a loss may go unseen: a notice that comes late, 2 minutes to the death, 40 s to the node's being NotReady.
+const UNSEEN: Span = Span::from_mins(3);
 
 /// What the world was like just before.
 #[derive(Debug, Default)]
@@ -50,10 +53,11 @@ impl Truth {
             Call::Terminate(order) => {
                 let index = world.cloud.index_of(&order.instance);
                 before.forbidden = index.is_some_and(|index| !may_touch(world, index));
-                before.victim = index
-                    .filter(|index| world.cloud.machine(*index).is_some_and(crate::memory::Machine::is_alive));
+                before.victim = index.filter(|index| {
+                    world.cloud.machine(*index).is_some_and(crate::memory::Machine::is_alive)
+                });
                 if let (Some(index), false) = (before.victim, before.forbidden) {
-                    self.no_pod_left(world, request.task, index, &order.instance);
+                    self.no_pod_left(world, request.surveyed_at, index, &order.instance);
                     self.enough_left(world, index, &order.instance);
                 }
             }
@@ -67,7 +71,7 @@ impl Truth {
         let now = self.now;
         match (&request.call, reply) {
             (Call::Swap(_, sealed), Reply::Swap(Ok(Swapped::Applied(_)))) => {
-                self.on_applied(world, request.task, sealed);
+                self.on_applied(world, sealed);
             }
             (Call::Survey(_), Reply::Survey(Ok(_))) => {
                 if let Some(actor) = self.actors.get_mut(&request.task) {
@@ -77,14 +81,21 @@ impl Truth {
             (Call::Launch(order), Reply::Launch(Ok(_))) if world.cloud.machines.len() > before.machines => {
                 self.launched(world, &order.pool);
                 match self.causes.get(&order.token) {
-                    Some(Cause::Replace) => self.replacements += 1,
+                    Some(Cause::Replace) => {
+                        self.replacements += 1;
+                        let (bought, lost) = (self.replacements, world.replaceable);
+                        self.check("R12", now, bought <= lost, || format!("{bought} replacements for {lost} losses"));
+                    }
                     Some(Cause::Scale) | None => self.scale_ups += 1,
                 }
             }
             (Call::Terminate(order), _) => {
                 self.check("I7", now, !before.forbidden, || format!("terminate reached {}", order.instance));
                 if before.victim.is_some()
-                    && matches!(self.reasons.get(&order.instance), Some(RemoveWhy::Idle | RemoveWhy::AboveMax))
+                    && matches!(
+                        self.reasons.get(&order.instance),
+                        Some(RemoveWhy::Idle | RemoveWhy::AboveMax)
+                    )
                 {
                     self.scale_downs += 1;
                 }
@@ -139,16 +150,25 @@ impl Truth {
     }
 
     /// I8: no pod that a drain has to move is on the node of a terminated instance.
-    fn no_pod_left(&mut self, world: &World, task: u32, index: u32, instance: &InstanceId) {
+    fn no_pod_left(
+        &mut self,
+        world: &World,
+        surveyed: Option<Timestamp>,
+        index: u32,
+        instance: &InstanceId,
+    ) {
         let Some(node) = world.cluster.nodes.get(&index).filter(|node| node.ready) else { return };
-        let surveyed = self.actors.get(&task).and_then(|actor| actor.surveyed_at);
         let now = self.now;
         // A person opened the node after we had looked at it: what came in then, nobody could see.
         let excused = |bound| node.meddled_at.is_some() && bound > surveyed;
-        let left = node.pods.iter().filter_map(|pod| world.cluster.pods.get(pod)).find(|pod| {
-            pod.is_evictable(now) && !excused(pod.bound_at)
+        let left = node
+            .pods
+            .iter()
+            .filter_map(|pod| world.cluster.pods.get(pod))
+            .find(|pod| pod.is_evictable(now) && !excused(pod.bound_at));
+        self.check("I8", now, left.is_none(), || {
+            format!("terminate reached {instance} with a pod on it: {left:?}")
         });
-        self.check("I8", now, left.is_none(), || format!("terminate reached {instance} with a pod on it: {left:?}"));
     }
 
     /// I6: a termination takes serving nodes below `min` only if something outside took as many.
@@ -180,9 +200,10 @@ impl Truth {
             .and_then(|record| record.op_on(instance))
             .and_then(|op| self.began.get(&op.id()))
             .copied()
-            .unwrap_or(world.outside_losses);
-        let outside = world.outside_losses.saturating_sub(began);
-        let holds = u64::from(serving) + outside >= u64::from(min);
+            .unwrap_or(now);
+        let unseen = began.before(UNSEEN);
+        let outside = world.outside_losses.iter().rev().take_while(|at| **at >= unseen).count() as u32;
+        let holds = serving + outside >= min;
         self.check("I6", now, holds, || {
             format!("terminate of {instance} leaves {serving} serving nodes in {pool}, min {min}, {outside} lost otherwise")
         });
@@ -205,6 +226,9 @@ impl Truth {
 /// Whether an instance and its node are a worker of ours that nothing protects (I7).
 fn may_touch(world: &World, index: u32) -> bool {
     let node = world.cluster.nodes.get(&index);
-    world.cloud.machine(index).is_some_and(|machine| machine.ownership == Ownership::Ours && !machine.protected)
+    world
+        .cloud
+        .machine(index)
+        .is_some_and(|machine| machine.ownership == Ownership::Ours && !machine.protected)
         && node.is_none_or(|node| !node.control_plane && !node.keep)
 }

@@ -4,6 +4,7 @@
 mod effect;
 mod end;
 mod land;
+mod replay;
 mod stored;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,21 +18,26 @@ use crate::words::{Fnv128, InstanceId, Timestamp, Token, WriteId};
 
 use super::report::{Checked, Violation};
 
-/// Every invariant that a run checks. I12 needs the planner, I16 is a test of its own.
-pub const INVARIANTS: [&str; 18] = [
+/// Every invariant that a run checks; I16 is a test of its own.
+///
+/// R12 is the rule's "one replacement per doomed instance", counted: no more replacements than losses announced or real.
+pub const INVARIANTS: [&str; 19] = [
     "I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I10", "I11", "I12", "I13", "I14", "I15", "L1",
-    "L2", "L3",
+    "L2", "L3", "R12",
 ];
 
 /// Most broken invariants that are told in full.
 const MOST_TOLD: usize = 100;
+
+/// The numbers that a process was told last.
+type Samples = BTreeMap<SignalQuery, Reading>;
 
 /// One process, as far as the invariants are about it.
 #[derive(Debug, Default)]
 struct Actor {
     /// The record of its last swap that it knows to be applied; none after an unclear one.
     authority: Option<Arc<Record>>,
-    samples: BTreeMap<SignalQuery, Reading>,
+    samples: Arc<Samples>,
     surveyed_at: Option<Timestamp>,
     was_frozen: bool,
 }
@@ -48,16 +54,19 @@ pub(super) struct Truth {
     /// The record that is stored.
     pub(super) current: Option<Arc<Record>>,
     write_ids: BTreeSet<WriteId>,
-    /// Losses from outside when an operation was first stored.
-    began: BTreeMap<OpId, u64>,
+    /// When each open operation was first stored.
+    began: BTreeMap<OpId, Timestamp>,
     /// Launch requests that may still land, by token.
     in_flight: BTreeMap<Token, u32>,
     /// Tokens to which the world gave a definite no.
     refused: BTreeSet<Token>,
     causes: BTreeMap<Token, Cause>,
     reasons: BTreeMap<InstanceId, RemoveWhy>,
+    /// What the sender of a swap had been told when it sent it.
+    known: BTreeMap<WriteId, Arc<Samples>>,
     told_cordons: BTreeSet<(String, Timestamp)>,
     digest: Fnv128,
+    reports: u64,
     pub(super) scale_ups: u64,
     pub(super) scale_downs: u64,
     pub(super) replacements: u64,
@@ -80,8 +89,10 @@ impl Truth {
             refused: BTreeSet::new(),
             causes: BTreeMap::new(),
             reasons: BTreeMap::new(),
+            known: BTreeMap::new(),
             told_cordons: BTreeSet::new(),
             digest: Fnv128::default(),
+            reports: 0,
             scale_ups: 0,
             scale_downs: 0,
             replacements: 0,
@@ -128,7 +139,7 @@ impl Truth {
     pub(super) fn on_end(&mut self, task: u32) {
         if let Some(actor) = self.actors.get_mut(&task) {
             actor.authority = None;
-            actor.samples.clear();
+            actor.samples = Arc::default();
         }
         while self.actors.len() > 1_000 {
             self.actors.pop_first();
@@ -139,9 +150,14 @@ impl Truth {
     pub(super) fn on_samples(&mut self, task: u32, samples: &[Sample]) {
         if let Some(actor) = self.actors.get_mut(&task) {
             for sample in samples {
-                actor.samples.insert(sample.query.clone(), sample.reading.clone());
+                Arc::make_mut(&mut actor.samples).insert(sample.query.clone(), sample.reading.clone());
             }
         }
+    }
+
+    /// When a process last looked at the cluster.
+    pub(super) fn surveyed_at(&self, task: u32) -> Option<Timestamp> {
+        self.actors.get(&task).and_then(|actor| actor.surveyed_at)
     }
 
     fn hash(&mut self, bytes: &[u8]) {

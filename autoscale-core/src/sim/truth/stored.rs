@@ -8,11 +8,11 @@ use crate::data::view::{Reading, SignalQuery};
 use crate::memory::World;
 use crate::ports::{Result, Sealed, Swapped};
 
-use super::Truth;
+use super::{Samples, Truth};
 
 impl Truth {
     /// A swap was applied at the store.
-    pub(super) fn on_applied(&mut self, world: &World, task: u32, sealed: &Sealed) {
+    pub(in crate::sim) fn on_applied(&mut self, world: &World, sealed: &Sealed) {
         let now = world.now();
         self.hash(&sealed.bytes);
         let next: Record = match serde_json::from_slice(&sealed.bytes) {
@@ -23,6 +23,10 @@ impl Truth {
             }
         };
         let next = Arc::new(next);
+        let known_samples = self.known.remove(&next.write_id).unwrap_or_default();
+        if self.known.len() > 1_000 {
+            self.known.clear();
+        }
         let old = self.current.replace(next.clone());
         self.versions(old.as_deref(), &next, sealed);
         self.numbers(old.as_deref(), &next);
@@ -38,10 +42,10 @@ impl Truth {
             self.check("I15", now, !scaling, || "a scaling action was begun while paused".to_owned());
         }
         for op in new {
-            self.began.insert(op.id(), world.outside_losses);
+            self.began.insert(op.id(), now);
             let idle = op.remove().is_some_and(|remove| remove.why == RemoveWhy::Idle);
             if idle {
-                self.signals(task, op);
+                self.signals(&known_samples, op);
             }
         }
         self.began.retain(|id, _| next.ops.iter().any(|op| op.id() == *id));
@@ -49,8 +53,7 @@ impl Truth {
 
     /// I2: one more than before, the same incarnation, a write id of its own.
     fn versions(&mut self, old: Option<&Record>, next: &Record, sealed: &Sealed) {
-        let as_sealed =
-            sealed.ver == next.ver && sealed.inc == next.inc && sealed.write_id == next.write_id;
+        let as_sealed = sealed.ver == next.ver && sealed.inc == next.inc && sealed.write_id == next.write_id;
         let follows = old.is_none_or(|old| next.ver == old.ver.next() && next.inc == old.inc);
         let fresh = self.write_ids.insert(next.write_id.clone());
         let now = self.now;
@@ -75,7 +78,9 @@ impl Truth {
         self.check("I1", now, twice.is_none(), || format!("two operations on {twice:?}"));
         let grows = old.is_none_or(|old| old.inc != next.inc || next.next_seq >= old.next_seq)
             && next.ops.iter().all(|op| op.seq < next.next_seq);
-        self.check("I1", now, grows, || format!("next_seq {} of {:?}", next.next_seq, old.map(|old| old.next_seq)));
+        self.check("I1", now, grows, || {
+            format!("next_seq {} of {:?}", next.next_seq, old.map(|old| old.next_seq))
+        });
     }
 
     /// I10: an attempt follows another only after the world's definite no to the only request for it.
@@ -100,10 +105,9 @@ impl Truth {
     }
 
     /// I14: whoever plans a removal for lack of load was told every number of the pool's down-rules.
-    fn signals(&mut self, task: u32, op: &Op) {
+    fn signals(&mut self, samples: &Samples, op: &Op) {
         let policy = self.policy.clone();
         let Some(pool) = policy.pool(&op.pool) else { return };
-        let samples = self.actors.get(&task).map(|actor| actor.samples.clone()).unwrap_or_default();
         let bad = pool.down.iter().find(|rule| {
             let stale = policy.signals().get(&rule.signal).map(|spec| spec.stale_after);
             let query = SignalQuery::new(op.pool.clone(), rule.signal.clone());

@@ -1,0 +1,302 @@
+//! A small cluster on paper: what is seen, the record, and time.
+
+use autoscale_core::data::explain::{Action, Hold, PoolReport, Verdict};
+use autoscale_core::data::order::{Answer, Cordoned, Effect, EvictPass, Launched, Order, Outcome};
+use autoscale_core::data::policy::{Policy, PoolBuilder, PoolPolicy, Purchase};
+use autoscale_core::data::record::{Fingerprint, IncomingNotice, OpKind, Record, RemoveState};
+use autoscale_core::data::view::{
+    ClusterView, Instance, Listing, Node, Owner, Ownership, Phase, Pod, PodPhase, Reading, Ready, Sample,
+    Scope, Seen, SignalQuery, View,
+};
+use autoscale_core::logic::{Planned, Tick, due, plan, settle};
+use autoscale_core::words::{
+    Fixed, HolderId, Inc, InstanceId, NodeName, NodeUid, PodUid, PoolName, Resources, SignalName, Span,
+    Timestamp, WriteId, Zone,
+};
+
+pub const DELAY: Span = Span::from_mins(7);
+const START: i64 = 1_700_000_000_000;
+
+pub fn web() -> PoolBuilder {
+    PoolPolicy::builder("web").with_zones(["a", "b", "c"]).with_shape("m", 1_000, 4 << 30, 10)
+}
+
+#[derive(Clone, Debug)]
+pub struct Lab {
+    pub policy: Policy,
+    pub record: Record,
+    pub instances: Vec<Instance>,
+    pub cluster: ClusterView,
+    pub samples: Vec<Sample>,
+    pub notices: Vec<IncomingNotice>,
+    pub list_fails: bool,
+    pub survey_fails: bool,
+    pub now: i64,
+    holder: String,
+    writes: u64,
+}
+
+impl Lab {
+    pub fn new(pool: PoolBuilder) -> Self {
+        let policy = Policy::builder("shop").with_pool(pool).build().unwrap();
+        let now = Timestamp::from_millis(START);
+        let fingerprint = Fingerprint::of(policy.cluster(), "");
+        let record =
+            Record::founding(fingerprint, Inc::new("lab0").unwrap(), WriteId::new("w0").unwrap(), now);
+        let cluster = ClusterView::new(now, Scope::Everything);
+        Self {
+            policy,
+            record,
+            instances: Vec::new(),
+            cluster,
+            samples: Vec::new(),
+            notices: Vec::new(),
+            list_fails: false,
+            survey_fails: false,
+            now: START,
+            holder: "me".to_owned(),
+            writes: 0,
+        }
+    }
+
+    /// With one member in each zone named, an hour old, and `cpu` at half.
+    pub fn with_nodes(pool: PoolBuilder, zones: &[&str]) -> Self {
+        let mut lab = Self::new(pool);
+        zones.iter().for_each(|zone| {
+            lab.node(zone);
+        });
+        lab.cpu(0.5);
+        // The record is founded, and the silence after that is over.
+        lab.tick();
+        lab.wait(DELAY.as_secs() + 1);
+        lab.wait(600);
+        lab
+    }
+
+    pub fn node(&mut self, zone: &str) -> InstanceId {
+        self.joined(&format!("i-{}", self.instances.len()), zone, Purchase::Spot, START - 3_600_000)
+    }
+
+    pub fn joined(&mut self, id: &str, zone: &str, purchase: Purchase, at: i64) -> InstanceId {
+        let id = InstanceId::new(id).unwrap();
+        let mut instance = Instance::new(id.clone(), Ownership::Ours);
+        instance.pool = Some(pool());
+        instance.zone = Some(Zone::new(zone).unwrap());
+        instance.purchase = Some(purchase);
+        instance.launched_at = Some(Timestamp::from_millis(at));
+        self.instances.push(instance);
+        let (name, uid) =
+            (NodeName::new(format!("n-{id}")).unwrap(), NodeUid::new(format!("u-{id}")).unwrap());
+        let mut node = Node::new(name, uid, Timestamp::from_millis(at), Resources::new(1_000, 4 << 30, 10));
+        node.provider_id = Some(format!("lab:///{zone}/{id}"));
+        node.zone = Some(Zone::new(zone).unwrap());
+        node.pool = Some(pool());
+        self.cluster.nodes.push(node);
+        id
+    }
+
+    pub fn cpu(&mut self, value: f64) {
+        let reading = Reading::Value { value: Fixed::from_f64(value).unwrap(), age: Span::from_secs(15) };
+        self.signal("cpu", reading);
+    }
+
+    pub fn signal(&mut self, name: &str, reading: Reading) {
+        let query = SignalQuery::new(pool(), SignalName::new(name).unwrap());
+        self.samples.retain(|sample| sample.query != query);
+        self.samples.push(Sample::new(query, reading));
+    }
+
+    pub fn pending(&mut self, count: usize, milli: u64) {
+        self.cluster.pods.retain(|pod| pod.node.is_some());
+        for i in 0..count {
+            let mut pod = self.pod(&format!("waits-{i}"), milli);
+            pod.unschedulable_since = Some(Timestamp::from_millis(self.now));
+            self.cluster.pods.push(pod);
+        }
+    }
+
+    pub fn pod(&self, name: &str, milli: u64) -> Pod {
+        let mut pod =
+            Pod::new(PodUid::new(name).unwrap(), "default", name, Resources::new(milli, 1 << 20, 1));
+        pod.owner = Some(Owner::new("ReplicaSet", "web"));
+        pod
+    }
+
+    /// A running pod on the node of an instance, to be changed by the test.
+    pub fn runs_on(&mut self, id: &InstanceId, name: &str, milli: u64) -> &mut Pod {
+        let mut pod = self.pod(name, milli);
+        (pod.node, pod.phase) = (Some(NodeName::new(format!("n-{id}")).unwrap()), PodPhase::Running);
+        self.cluster.pods.push(pod);
+        self.cluster.pods.last_mut().unwrap()
+    }
+
+    pub fn node_of(&mut self, id: &InstanceId) -> &mut Node {
+        let name = format!("n-{id}");
+        self.cluster.nodes.iter_mut().find(|node| node.name.as_str() == name).unwrap()
+    }
+
+    pub fn instance(&mut self, id: &InstanceId) -> &mut Instance {
+        self.instances.iter_mut().find(|instance| instance.id == *id).unwrap()
+    }
+
+    pub fn as_holder(&mut self, holder: &str) {
+        self.holder = holder.to_owned();
+    }
+
+    pub fn wait(&mut self, secs: u64) {
+        self.now += i64::try_from(secs * 1_000).unwrap();
+    }
+
+    pub fn view(&self) -> View {
+        let now = Timestamp::from_millis(self.now);
+        let broken = || "it did not answer".to_owned();
+        let instances = match self.list_fails {
+            true => Seen::Unknown { why: broken() },
+            false => Seen::Known(Listing::new(now, self.instances.clone())),
+        };
+        let cluster = match self.survey_fails {
+            true => Seen::Unknown { why: broken() },
+            false => {
+                let mut cluster = self.cluster.clone();
+                cluster.at = now;
+                Seen::Known(cluster)
+            }
+        };
+        View::new(now, instances, cluster, self.samples.clone())
+    }
+
+    pub fn brings(&mut self) -> Tick {
+        self.writes += 1;
+        let write_id = WriteId::new(format!("w{}", self.writes)).unwrap();
+        Tick::new(HolderId::new(&self.holder).unwrap(), write_id, DELAY)
+            .with_notices(std::mem::take(&mut self.notices))
+    }
+
+    /// As `plan`, when nobody asks what was decided.
+    pub fn tick(&mut self) {
+        drop(self.plan());
+    }
+
+    /// Plans, and stores the next record if it changed.
+    pub fn plan(&mut self) -> Planned {
+        let tick = self.brings();
+        let planned =
+            plan(&self.policy, &self.record, &self.view(), &tick, Timestamp::from_millis(self.now)).unwrap();
+        if planned.changed {
+            self.record = planned.next.clone();
+        }
+        planned
+    }
+
+    pub fn due(&self) -> Vec<Effect> {
+        due(&self.policy, &self.record, &self.view())
+    }
+
+    pub fn settle(&mut self, outcomes: &[Outcome]) {
+        let tick = self.brings();
+        self.record = settle(&self.policy, &self.record, outcomes, &tick, Timestamp::from_millis(self.now));
+    }
+
+    /// Performs what is due in a world where everything works at once, and settles it.
+    pub fn perform(&mut self) -> Vec<Order> {
+        let mut outcomes = Vec::new();
+        for effect in self.due() {
+            let answer = self.obey(&effect.order);
+            outcomes.push(Outcome::new(effect, answer));
+        }
+        self.settle(&outcomes);
+        outcomes.into_iter().map(|outcome| outcome.effect.order).collect()
+    }
+
+    fn obey(&mut self, order: &Order) -> Answer {
+        match order {
+            Order::Launch(order) => {
+                let id = format!("i-{}", order.token);
+                let id = self.joined(&id, order.offering.zone.as_str(), order.offering.purchase, self.now);
+                self.instance(&id).token = Some(order.token.clone());
+                Answer::Launched(Launched::new(id))
+            }
+            Order::Terminate(order) => {
+                self.instance(&order.instance).phase = Phase::Terminated;
+                self.node_of(&order.instance.clone()).ready = Ready::No;
+                Answer::Terminating
+            }
+            Order::Cordon(order) => {
+                let node = self.cluster.nodes.iter_mut().find(|node| node.uid == order.node_uid).unwrap();
+                (node.unschedulable, node.cordon, node.stamp) =
+                    (true, Some(order.mark.clone()), Some(order.stamp));
+                Answer::Cordoned(Cordoned::Done)
+            }
+            Order::Uncordon(order) => {
+                let node = self.cluster.nodes.iter_mut().find(|node| node.uid == order.node_uid).unwrap();
+                (node.unschedulable, node.cordon, node.stamp) = (false, None, Some(order.stamp));
+                Answer::Cordoned(Cordoned::Done)
+            }
+            Order::Evict(order) => {
+                let mut pass = EvictPass::default();
+                pass.accepted = order.pods.iter().map(|pod| pod.uid.clone()).collect();
+                self.cluster.pods.retain(|pod| !pass.accepted.contains(&pod.uid));
+                Answer::Evicted(pass)
+            }
+            Order::Forget(order) => {
+                self.cluster.nodes.retain(|node| node.uid != order.node_uid);
+                Answer::Forgotten
+            }
+            other => panic!("an order that the lab does not know: {other:?}"),
+        }
+    }
+
+    /// Ticks until nothing is due, at most ten rounds. Returns every order.
+    pub fn run(&mut self) -> Vec<Order> {
+        let mut orders = Vec::new();
+        for _ in 0..10 {
+            self.tick();
+            let done = self.perform();
+            if done.is_empty() && self.record.open_action().is_none() {
+                break;
+            }
+            orders.extend(done);
+        }
+        orders
+    }
+
+    pub fn remove_state(&self, id: &InstanceId) -> Option<RemoveState> {
+        self.record.op_on(id).and_then(|op| match &op.kind {
+            OpKind::Remove(remove) => Some(remove.state.clone()),
+            _ => None,
+        })
+    }
+}
+
+pub fn pool() -> PoolName {
+    PoolName::new("web").unwrap()
+}
+
+pub fn report(planned: &Planned) -> &PoolReport {
+    &planned.explanation.pools[0]
+}
+
+pub fn holds(planned: &Planned) -> Vec<Hold> {
+    match &report(planned).verdict {
+        Verdict::Hold(holds) => holds.clone(),
+        other => panic!("expected to hold, not {other}"),
+    }
+}
+
+/// Zone and purchase of every launch decided.
+pub fn launches(planned: &Planned) -> Vec<String> {
+    let launch = |action: &Action| match action {
+        Action::Launch { offering, .. } => Some(format!("{}/{}", offering.zone, offering.purchase)),
+        _ => None,
+    };
+    planned.explanation.actions.iter().filter_map(launch).collect()
+}
+
+/// Every instance whose removal was decided.
+pub fn removals(planned: &Planned) -> Vec<String> {
+    let removal = |action: &Action| match action {
+        Action::Remove { instance, .. } => Some(instance.to_string()),
+        _ => None,
+    };
+    planned.explanation.actions.iter().filter_map(removal).collect()
+}

@@ -1,0 +1,72 @@
+//! Many seeds under faults: no invariant breaks, and every fault happens somewhere.
+#![cfg(feature = "sim")]
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use autoscale_core::sim::{Config, Faults, MILD_KINDS, Report, Scenario, run};
+use autoscale_core::words::Span;
+
+const SCENARIOS: [Scenario; 5] =
+    [Scenario::Shop, Scenario::FlashSale, Scenario::SpotStorm, Scenario::ZoneOutage, Scenario::MetricsOutage];
+
+fn count(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+fn one(seed: u64) -> Report {
+    let mut config = Config::new(SCENARIOS[(seed % 5) as usize]);
+    config.seed = seed;
+    config.faults = Faults::Mild;
+    config.until = Span::from_mins(12 * 60);
+    run(&config, &mut |_| {})
+}
+
+/// `SIM_SEEDS` sets how many seeds, `SIM_FIRST` the first of them.
+#[test]
+fn no_seed_breaks_an_invariant() {
+    let (first, seeds) = (count("SIM_FIRST", 1), count("SIM_SEEDS", 200));
+    let next = AtomicU64::new(first);
+    let all: Mutex<(BTreeMap<&str, u64>, BTreeMap<&str, (u64, u64)>, BTreeMap<&str, Vec<String>>)> = Mutex::default();
+    let threads = std::thread::available_parallelism().map_or(2, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= first + seeds {
+                        return;
+                    }
+                    let report = one(seed);
+                    let mut all = all.lock().unwrap();
+                    for (kind, count) in report.faults {
+                        *all.0.entry(kind).or_default() += count;
+                    }
+                    for (name, checked) in report.invariants {
+                        let sum = all.1.entry(name).or_default();
+                        *sum = (sum.0 + checked.checked, sum.1 + checked.broken);
+                    }
+                    for broken in report.violations {
+                        let told = all.2.entry(broken.invariant).or_default();
+                        if told.len() < 5 {
+                            told.push(format!("{} {}", broken.at, broken.text));
+                        }
+                    }
+                }
+            });
+        }
+    });
+    let (faults, invariants, broken) = all.into_inner().unwrap();
+    println!("faults: {faults:?}\nchecked, broken: {invariants:?}");
+    assert!(broken.is_empty(), "{broken:#?}");
+    let missing: Vec<&str> = MILD_KINDS.into_iter().filter(|kind| !faults.contains_key(kind)).collect();
+    assert!(seeds < 50 || missing.is_empty(), "never happened: {missing:?}");
+}
+
+#[test]
+fn the_same_seed_is_the_same_run() {
+    let (one_run, again, other) = (one(11), one(11), one(12));
+    assert_eq!(one_run, again);
+    assert_ne!(one_run.digest, other.digest);
+}
