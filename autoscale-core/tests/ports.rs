@@ -1,5 +1,6 @@
 //! The ports as objects, and the driver's manners towards them, with ports that count their calls.
 #![cfg(feature = "driver")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 use std::fmt::Debug;
 use std::future::Future;
