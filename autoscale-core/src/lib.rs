@@ -9,7 +9,7 @@ pub mod logic;
 #[cfg(feature = "memory")]
 #[cfg_attr(
     not(feature = "sim"),
-    allow(dead_code, reason = "the simulator looks deeper into the world than its users")
+    allow(dead_code, unused_imports, reason = "the simulator looks deeper into the world than its users")
 )]
 pub mod memory;
 #[cfg(feature = "driver")]
