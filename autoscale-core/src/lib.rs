@@ -12,6 +12,7 @@ pub mod logic;
     allow(dead_code, unused_imports, reason = "the simulator looks deeper into the world than its users")
 )]
 pub mod memory;
+mod mutant;
 #[cfg(feature = "driver")]
 pub mod ports;
 #[cfg(feature = "sim")]

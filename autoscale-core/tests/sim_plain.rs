@@ -24,9 +24,19 @@ fn figures() {
         let report = run(&config, &mut |_| {});
         println!(
             "{name}: {:?} ticks {} ups {} downs {} repl {} evict {} pend {} p50 {} p95 {} p95w {} spot {:.0} od {:.0} cost {:.2}",
-            began.elapsed(), report.ticks, report.scale_ups, report.scale_downs, report.replacements, report.evictions,
-            report.pending_pod_minutes, report.wait_p50, report.wait_p95, report.wait_p95_of_waiting,
-            report.spot_hours, report.on_demand_hours, report.cost
+            began.elapsed(),
+            report.ticks,
+            report.scale_ups,
+            report.scale_downs,
+            report.replacements,
+            report.evictions,
+            report.pending_pod_minutes,
+            report.wait_p50,
+            report.wait_p95,
+            report.wait_p95_of_waiting,
+            report.spot_hours,
+            report.on_demand_hours,
+            report.cost
         );
         for told in report.told.iter().take(1) {
             println!("{}", told.text);

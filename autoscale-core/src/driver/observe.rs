@@ -7,7 +7,8 @@ use std::pin::pin;
 
 use super::Ports;
 use crate::data::policy::Policy;
-use crate::data::view::{Reading, Sample, Scope, Seen, SignalQuery, View};
+use crate::data::view::{Listing, Reading, Sample, Scope, Seen, SignalQuery, View};
+use crate::mutant::{self, Mutant};
 use crate::ports::{Clock, Error};
 use crate::words::{SignalName, Span};
 
@@ -39,7 +40,11 @@ pub(super) async fn observe(ports: &Ports, policy: &Policy, scope: &Scope, limit
         let failed = |query: &SignalQuery| Sample::new(query.clone(), Reading::Failed { why: late.clone() });
         queries.iter().map(failed).collect()
     });
-    View::new(clock.now(), seen(instances, &late), seen(cluster, &late), samples)
+    let mut instances = seen(instances, &late);
+    if mutant::on(Mutant::FailedListIsEmpty) && instances.known().is_none() {
+        instances = Seen::Known(Listing::new(clock.now(), Vec::new()));
+    }
+    View::new(clock.now(), instances, seen(cluster, &late), samples)
 }
 
 fn seen<T>(answer: Option<Result<T, Error>>, late: &str) -> Seen<T> {

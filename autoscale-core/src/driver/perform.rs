@@ -5,6 +5,7 @@ use futures_util::future::join_all;
 use super::Ports;
 use super::observe::within;
 use crate::data::order::{Answer, Effect, Order, Outcome, Refusal};
+use crate::mutant::{self, Mutant};
 use crate::ports::{Error, ErrorKind};
 use crate::words::{Deadline, Span};
 
@@ -28,8 +29,10 @@ pub(super) async fn perform(
 }
 
 async fn one(ports: &Ports, mut effect: Effect, not_after: Deadline, limit: Span) -> Outcome {
-    stamp(&mut effect.order, not_after);
-    if ports.clock.boot() >= not_after {
+    let never = Deadline::from_millis(u64::MAX);
+    stamp(&mut effect.order, if mutant::on(Mutant::IgnoreNotAfter) { never } else { not_after });
+    let late = ports.clock.boot() >= not_after && !mutant::on(Mutant::IgnoreNotAfter);
+    if late {
         return Outcome::new(effect, Answer::NotSent { why: "the time of this tick was up".to_owned() });
     }
     let answer = within(&*ports.clock, limit, send(ports, &effect.order)).await;

@@ -4,6 +4,7 @@ use super::observe::within;
 use super::seal::{open, seal};
 use super::{Ended, Ports};
 use crate::data::record::{Lease, Record};
+use crate::mutant::{self, Mutant};
 use crate::ports::{Expected, Loaded, Swapped, Version};
 use crate::words::Span;
 
@@ -45,6 +46,9 @@ pub(super) async fn swap(
     let sealed = seal(record).map_err(|error| no_authority(error.to_string()))?;
     let answer = within(&*ports.clock, limit, ports.store.swap(expected, &sealed)).await;
     match answer {
+        None | Some(Ok(Swapped::Unknown { .. })) if mutant::on(Mutant::TimedOutSwapApplied) => {
+            Ok(Written::Applied(load(ports, limit).await?.map_or(Version::new(""), |(version, _)| version)))
+        }
         None | Some(Ok(Swapped::Unknown { .. })) => Ok(Written::Unknown),
         Some(Ok(Swapped::Applied(version))) => Ok(Written::Applied(version)),
         Some(Err(error)) => Err(no_authority(error.chain())),
@@ -56,6 +60,12 @@ pub(super) async fn swap(
             Ok(match current {
                 // It lost against its own first copy, which the client had sent before (rule R3).
                 Some((version, record)) if record.write_id == sealed.write_id => Written::Applied(version),
+                Some((version, _)) if mutant::on(Mutant::OverwriteOnLost) => {
+                    match ports.store.swap(&Expected::At(version), &sealed).await {
+                        Ok(Swapped::Applied(version)) => Written::Applied(version),
+                        _ => Written::Unknown,
+                    }
+                }
                 other => Written::Lost(other.map(|(version, record)| (version, Box::new(record)))),
             })
         }

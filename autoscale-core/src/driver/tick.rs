@@ -7,6 +7,7 @@ use super::{Driver, Ended, Report, Round, Trigger};
 use crate::data::record::{Fingerprint, IncomingNotice, LaunchState, OpKind, Record, RemoveState, RemoveWhy};
 use crate::data::view::View;
 use crate::logic::{Claim, Planned, Tick, append_notices, claim, due, plan, released, settle, wanted};
+use crate::mutant::{self, Mutant};
 use crate::ports::{Expected, Version};
 use crate::words::{Deadline, HolderId, Span};
 
@@ -129,7 +130,7 @@ impl<'a> Ticking<'a> {
             let tick = self.brings();
             let planned = match plan(policy, &record, &view, &tick, ports.clock.now()) {
                 Ok(planned) => planned,
-                Err(halt) => return Ok(Ended::Halted { why: halt.to_string() }),
+                Err(halt) => return self.halted(&expected, halt.to_string()).await,
             };
             if let Some(needs) =
                 planned.needs.clone().filter(|needs| *needs != scope && self.left() > Span::ZERO)
@@ -152,6 +153,18 @@ impl<'a> Ticking<'a> {
             }
             scope = wanted(policy, &record, ports.clock.now());
         }
+    }
+
+    /// The list is read after the record: another tick may have launched in between. Only if the record is still the
+    /// same does the contradiction stand.
+    async fn halted(&self, expected: &Expected, why: String) -> Result<Ended, Step> {
+        let current = load(&self.driver.ports, self.call()).await.map_err(Step::End)?;
+        let same = match (expected, &current) {
+            (Expected::Absent, None) => true,
+            (Expected::At(version), Some((stored, _))) => version == stored,
+            (Expected::Absent, Some(_)) | (Expected::At(_), None) => false,
+        };
+        if same { Ok(Ended::Halted { why }) } else { Err(Step::StartOver) }
     }
 
     /// Stores a decision, performs what it authorises, stores what became of it.
@@ -177,6 +190,14 @@ impl<'a> Ticking<'a> {
             stored: None,
             outcomes: Vec::new(),
         });
+        if mutant::on(Mutant::ActBeforeStoring) {
+            let early = due(policy, record, &self.last().view);
+            drop(perform(ports, early, self.stop(), self.call()).await);
+        }
+        if mutant::on(Mutant::ReadIsAuthority) {
+            let read = due(policy, &self.last().before.clone(), &self.last().view.clone());
+            drop(perform(ports, read, self.stop(), self.call()).await);
+        }
         if !changed && !self.must_write {
             self.report.notices_stored = true;
             return Ok(None);

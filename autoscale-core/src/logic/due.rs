@@ -7,7 +7,8 @@ use crate::data::policy::Policy;
 use crate::data::record::{Launch, LaunchState, Op, OpKind, Record, Remove, RemoveState, RemoveWhy};
 use crate::data::view::{ClusterView, CordonMark, Node, Phase, Pod, View};
 use crate::logic::movable;
-use crate::words::{Deadline, InstanceId, NodeName, NodeUid};
+use crate::mutant::{self, Mutant};
+use crate::words::{Deadline, InstanceId, NodeName, NodeUid, Ver};
 
 /// Everything to do now, in the order of the operations.
 ///
@@ -67,10 +68,14 @@ impl Seen<'_> {
             }
             // Irrevocable does not mean blind: pods that turned up are asked to leave first (rule R6).
             (RemoveState::Terminating { accepted, .. }, Some(node)) => {
-                if !self.cluster.is_some_and(|cluster| cluster.scope.covers(&node.name)) {
+                let covered = self.cluster.is_some_and(|cluster| cluster.scope.covers(&node.name));
+                if !covered && !mutant::on(Mutant::ResendBlindly) {
                     return None;
                 }
-                self.evict(node, |_| true).or_else(|| self.terminate(&remove.instance, *accepted))
+                let blind = mutant::on(Mutant::ResendBlindly);
+                self.evict(node, |_| true)
+                    .filter(|_| !blind)
+                    .or_else(|| self.terminate(&remove.instance, *accepted))
             }
             (RemoveState::Terminating { accepted, .. }, None) => {
                 self.cluster.and_then(|_| self.terminate(&remove.instance, *accepted))
@@ -97,7 +102,7 @@ impl Seen<'_> {
         CordonOrder {
             node: node.name.clone(),
             node_uid: node.uid.clone(),
-            stamp: self.record.ver,
+            stamp: if mutant::on(Mutant::NoStamps) { Ver::ZERO } else { self.record.ver },
             mark: CordonMark::new(self.record.inc.clone(), op.seq),
             not_after: Deadline::default(),
         }

@@ -165,7 +165,7 @@ impl fmt::Display for Status {
                 next_step(op, elapsed)
             )?;
         }
-        for notice in &record.notices {
+        for notice in record.notices.iter().filter(|notice| !notice.closed) {
             let age = elapsed.since(notice.received).rounded();
             writeln!(f, "notice about {}, stored {age} ago: {:?}", notice.instance, notice.kind)?;
         }

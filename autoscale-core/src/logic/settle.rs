@@ -7,6 +7,7 @@ use crate::data::record::{
 };
 use crate::logic::Tick;
 use crate::logic::decide::{finish, take_in};
+use crate::mutant::{self, Mutant};
 use crate::words::{Elapsed, Span, Timestamp, Ver};
 
 /// The record after the outcomes of its own effects, one version on.
@@ -80,7 +81,7 @@ fn settle_launch(launch: &mut Launch, outcome: &Outcome, now: Elapsed, delay: Sp
         return false;
     }
     launch.attempt.armed = Ver::ZERO;
-    let sole = launch.attempt.asks <= 1;
+    let sole = launch.attempt.asks <= 1 || mutant::on(Mutant::RefusalAlwaysCertain);
     match (&outcome.answer, &mut launch.state) {
         (Answer::Launched(launched), state) => {
             *state = LaunchState::Launched { instance: launched.instance.clone(), unjoined: None };
@@ -99,6 +100,9 @@ fn settle_launch(launch: &mut Launch, outcome: &Outcome, now: Elapsed, delay: Sp
         }
         // Another copy may still be under way, or has already bought something: nothing is certain yet.
         (Answer::Refused(_), LaunchState::Sent) => cool(launch, now, delay),
+        (Answer::Unclear { why }, LaunchState::Sent) if mutant::on(Mutant::NextAttemptAtOnce) => {
+            launch.state = LaunchState::Refused { why: Refusal::NoCapacity { why: why.clone() } };
+        }
         (Answer::Unclear { .. }, LaunchState::Sent) if !sole => cool(launch, now, delay),
         _ => {}
     }

@@ -12,7 +12,8 @@ use crate::words::{NodeName, Timestamp};
 /// It judges by what is stored. When it was too little, [`plan`](super::plan) says so in `needs`.
 pub fn wanted(policy: &Policy, record: &Record, now: Timestamp) -> Scope {
     let elapsed = record.elapsed_at(now);
-    let rebalance = record.notices.iter().any(|notice| notice.kind == NoticeKind::Rebalance);
+    let rebalance =
+        record.notices.iter().any(|notice| notice.kind == NoticeKind::Rebalance && !notice.closed);
     let removal_due = record.open_action().is_none()
         && policy.pools().values().any(|pool| {
             let marks = record.marks(&pool.name);
@@ -26,7 +27,7 @@ pub fn wanted(policy: &Policy, record: &Record, now: Timestamp) -> Scope {
                 .is_some_and(|last| last.after(pool.cooldown_down) > elapsed);
             !pool.down.is_empty() && pool.down.iter().all(held) && !cooldown
         });
-    if rebalance || removal_due || record.notices.iter().any(|notice| !notice.draining) {
+    if rebalance || removal_due || record.notices.iter().any(|notice| !notice.draining && !notice.closed) {
         return Scope::Everything;
     }
     let mut nodes: Vec<NodeName> = record

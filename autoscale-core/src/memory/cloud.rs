@@ -105,6 +105,7 @@ impl Cloud {
     }
 
     /// How many instances of a pool are alive.
+    #[cfg(feature = "sim")]
     pub(crate) fn alive_in(&self, pool: &PoolName) -> u32 {
         self.alive().filter(|(_, machine)| machine.pool.as_ref() == Some(pool)).count() as u32
     }
@@ -118,11 +119,13 @@ impl Cloud {
     }
 
     /// Lifts every limit.
+    #[cfg(feature = "sim")]
     pub(crate) fn lift_capacity(&mut self) {
         self.capacity.clear();
     }
 
     /// Spot instances that can be taken.
+    #[cfg(feature = "sim")]
     pub(crate) fn spot_targets(&self) -> Vec<InstanceId> {
         let spot = |machine: &Machine| {
             machine.ownership == Ownership::Ours
@@ -270,6 +273,7 @@ impl Cloud {
     }
 
     /// Whether the list hides something new or shows something dead.
+    #[cfg(feature = "sim")]
     pub(crate) fn is_lagging(&self, now: Timestamp) -> bool {
         self.listed.iter().rev().filter_map(|index| self.machine(*index)).any(|machine| {
             now < machine.visible_from || (now < machine.shown.1 && machine.shown.0 != machine.phase)

@@ -57,6 +57,7 @@ pub(crate) struct PodState {
     pub(crate) unschedulable_since: Option<Timestamp>,
 }
 
+#[cfg(feature = "sim")]
 impl PodState {
     /// Whether a drain has to move it: not of a DaemonSet, and not gone but for its object.
     pub(crate) fn is_evictable(&self, now: Timestamp) -> bool {
@@ -74,9 +75,12 @@ fn pod_number(uid: &PodUid) -> Option<u64> {
 }
 
 /// A pod that came to run.
+#[cfg_attr(not(feature = "sim"), allow(dead_code))]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wait {
+    /// From made to running.
     pub(crate) ms: u32,
+    /// Whether the scheduler once found no node for it.
     pub(crate) waited: bool,
 }
 

@@ -1,5 +1,9 @@
 //! A world to start with.
 
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
 use crate::data::policy::{Policy, Purchase};
 
 use super::ports::Shared;
@@ -16,4 +20,15 @@ pub fn quick(policy: &Policy, workers: u32) -> Option<Shared> {
         world.add_worker(zone, Purchase::OnDemand, &pool.shape.name);
     }
     Some(Shared::new(world))
+}
+
+/// Runs a future whose ports are all of a world in memory, on this thread. They answer at once, so it only has to be asked
+/// again and again.
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            return output;
+        }
+    }
 }

@@ -31,7 +31,6 @@ impl Store {
         Swapped::Applied(self.name())
     }
 
-
     fn name(&self) -> Version {
         Version::new(self.version.to_string())
     }

@@ -7,8 +7,8 @@ use crate::data::policy::{Purchase, Shape};
 use crate::data::view::{CordonMark, Node, Phase, Reading, Ready, Scope, SignalQuery};
 use crate::ports::ErrorKind;
 use crate::words::{
-    ClusterId, Deadline, Fixed, Inc, InstanceId, PoolName, Resources, ShapeName, SignalName, Span, Token, Ver,
-    Zone,
+    ClusterId, Deadline, Fixed, Inc, InstanceId, PoolName, Resources, ShapeName, SignalName, Span, Token,
+    Ver, Zone,
 };
 
 use super::{Keep, Settings, Workload, World};
@@ -93,7 +93,10 @@ fn a_token_names_one_instance_for_ever() {
 fn a_refused_token_may_buy_later() {
     let mut world = world(0);
     world.set_capacity(offering("a"), Some(0));
-    assert_eq!(*world.launch(&order("a", 0)).unwrap_err().kind(), ErrorKind::NoCapacity { offering: offering("a") });
+    assert_eq!(
+        *world.launch(&order("a", 0)).unwrap_err().kind(),
+        ErrorKind::NoCapacity { offering: offering("a") }
+    );
     world.set_capacity(offering("a"), None);
     assert!(world.launch(&order("a", 0)).is_ok());
     world.settings_mut().quota = Some(1);
@@ -164,7 +167,8 @@ fn pods_go_where_they_fit_and_come_again() {
     pass(&mut world, Span::from_mins(5));
     assert_eq!(world.pending_pods(), 2);
     let node = workers(&world)[0].clone();
-    let forget = |uid| ForgetOrder { node: node.name.clone(), node_uid: uid, not_after: Deadline::from_millis(0) };
+    let forget =
+        |uid| ForgetOrder { node: node.name.clone(), node_uid: uid, not_after: Deadline::from_millis(0) };
     world.forget(&forget(workers(&world)[1].uid.clone()));
     assert_eq!(workers(&world).len(), 2);
     world.forget(&forget(node.uid.clone()));
@@ -177,7 +181,9 @@ fn evictions_honour_budgets() {
     let mut world = world(2);
     world.add_workload(Workload::new("web", 3, 400, 1 << 20).with_budget(Keep::MinAvailable(2)));
     world.add_workload(
-        Workload::new("two", 1, 100, 1 << 20).with_budget(Keep::MinAvailable(0)).with_budget(Keep::MaxUnavailable(1)),
+        Workload::new("two", 1, 100, 1 << 20)
+            .with_budget(Keep::MinAvailable(0))
+            .with_budget(Keep::MaxUnavailable(1)),
     );
     pass(&mut world, Span::from_mins(1));
     let node = workers(&world)[0].clone();

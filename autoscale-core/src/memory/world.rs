@@ -1,7 +1,7 @@
 //! The world: what is really there, and what happens next.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::BinaryHeap;
 
 use crate::data::order::Offering;
 use crate::data::policy::Purchase;
@@ -10,28 +10,13 @@ use crate::data::view::{Ownership, Phase, SignalQuery};
 use crate::words::{Fixed, InstanceId, NodeName, PoolName, ShapeName, SignalName, Span, Timestamp, Zone};
 
 use super::cloud::{Cloud, New, lag};
-use super::cluster::{Cluster, NodeState};
+use super::cluster::Cluster;
+use super::happen::Event;
 use super::metrics::Metrics;
 use super::rng::Rng;
 use super::settings::Settings;
 use super::store::Store;
 use super::workload::{Workload, WorkloadId};
-
-/// What happens by itself, and to whom.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum Event {
-    Running(u32),
-    Join(u32),
-    Taken(u32),
-    Terminated(u32),
-    Dark(u32),
-    Lost(u32, Timestamp),
-    Cleanup(u32),
-    PodUp(u64),
-    PodGone(u64),
-    ZoneBack(Zone),
-    Scrape,
-}
 
 /// A whole small cloud and cluster in one value: instances, nodes, pods, metrics and the store, in virtual time.
 ///
@@ -278,16 +263,16 @@ impl World {
         self.cloud.hours(self.now)
     }
 
-    fn plan(&mut self, span: Span, event: Event) {
+    pub(super) fn plan(&mut self, span: Span, event: Event) {
         self.plan_at(self.now.after(span), event);
     }
 
-    fn plan_at(&mut self, at: Timestamp, event: Event) {
+    pub(super) fn plan_at(&mut self, at: Timestamp, event: Event) {
         self.planned += 1;
         self.events.push(Reverse((at, self.planned, event)));
     }
 
-    fn nodes_in(&self, zone: &Zone) -> Vec<u32> {
+    pub(super) fn nodes_in(&self, zone: &Zone) -> Vec<u32> {
         let here = |node: &&u32| {
             self.cluster.nodes.get(node).is_some_and(|node| node.zone == *zone && !node.control_plane)
         };
@@ -351,115 +336,8 @@ impl World {
         }
     }
 
-    fn start_pod(&mut self, pod: u64) {
+    pub(super) fn start_pod(&mut self, pod: u64) {
         let start = self.rng.span(self.settings.pod_start.0, self.settings.pod_start.1);
         self.plan(start, Event::PodUp(pod));
-    }
-
-    fn darken(&mut self, index: u32) {
-        self.cluster.set_ready(index, false, self.now);
-        self.plan(self.settings.taint_after, Event::Lost(index, self.now));
-    }
-
-    fn join(&mut self, index: u32) {
-        let Some(machine) = self.cloud.machine(index) else { return };
-        if !machine.kubelet || !machine.is_alive() || self.cluster.nodes.contains_key(&index) {
-            return;
-        }
-        if let Some(until) = self.cloud.outages.get(&machine.offering.zone).filter(|until| self.now < **until)
-        {
-            self.plan_at(until.after(Span::from_secs(5)), Event::Join(index));
-            return;
-        }
-        let node = NodeState {
-            name: NodeName::new(format!("node-{index:05}")).expect("letters, a dash and digits"),
-            uid: self.cluster.fresh_uid(),
-            provider_id: format!("mem:///{}/{}", machine.offering.zone, machine.id),
-            address: machine.address.clone(),
-            pool: machine.pool.clone(),
-            zone: machine.offering.zone.clone(),
-            ready: true,
-            unready_since: None,
-            unschedulable: false,
-            mark: None,
-            stamp: None,
-            marked_since: None,
-            meddled_at: None,
-            control_plane: machine.ownership == Ownership::ControlPlane,
-            keep: false,
-            created_at: self.now,
-            allocatable: machine.allocatable,
-            free: machine.allocatable,
-            pods: BTreeSet::new(),
-            up: Vec::new(),
-        };
-        self.cluster.add_node(index, node);
-    }
-
-    fn happen(&mut self, event: Event) {
-        let now = self.now;
-        match event {
-            Event::Scrape => {
-                self.metrics.scrape(&self.cluster, now);
-                self.plan(self.settings.scrape, Event::Scrape);
-            }
-            Event::Running(index) => {
-                if self.cloud.machine(index).is_some_and(|machine| machine.phase == Phase::Pending) {
-                    self.cloud.turn(index, Phase::Running, now, Span::ZERO);
-                    let join = self.rng.span(self.settings.join.0, self.settings.join.1);
-                    self.plan(join, Event::Join(index));
-                }
-            }
-            Event::Join(index) => self.join(index),
-            Event::Taken(index) => self.end(index),
-            Event::Terminated(index) => {
-                self.cloud.turn(index, Phase::Terminated, now, Span::ZERO);
-                if let Some(after) = self.settings.cleanup_after {
-                    self.plan(after, Event::Cleanup(index));
-                }
-            }
-            Event::Dark(index) => self.darken(index),
-            Event::Lost(index, since) => {
-                let Some(node) = self.cluster.nodes.get(&index) else { return };
-                if node.unready_since.is_none_or(|at| at > since) {
-                    return;
-                }
-                let pods: Vec<u64> = node.pods.iter().copied().collect();
-                for pod in pods {
-                    if self.cluster.pods.get(&pod).is_some_and(|pod| pod.workload.is_some()) {
-                        self.cluster.delete_pod(pod, now, now);
-                    }
-                }
-            }
-            Event::Cleanup(index) => self.cluster.remove_node(index, now),
-            Event::PodUp(pod) => self.cluster.pod_started(pod, now),
-            Event::PodGone(pod) => {
-                let node = self.cluster.pods.get(&pod).and_then(|pod| pod.node);
-                if node.and_then(|node| self.cluster.nodes.get(&node)).is_some_and(|node| node.ready) {
-                    self.cluster.remove_pod(pod, now);
-                }
-            }
-            Event::ZoneBack(zone) => self.revive(&zone),
-        }
-        self.settle();
-    }
-
-    fn revive(&mut self, zone: &Zone) {
-        if self.cloud.outages.get(zone).is_some_and(|until| self.now < *until) {
-            return;
-        }
-        self.cloud.outages.remove(zone);
-        for index in self.nodes_in(zone) {
-            if self.cloud.machine(index).is_some_and(|machine| machine.kubelet) {
-                self.cluster.set_ready(index, true, self.now);
-                let Some(node) = self.cluster.nodes.get(&index) else { continue };
-                let pods: Vec<u64> = node.pods.iter().copied().collect();
-                for pod in pods {
-                    if self.cluster.pods.get(&pod).is_some_and(|pod| !pod.started) {
-                        self.start_pod(pod);
-                    }
-                }
-            }
-        }
     }
 }

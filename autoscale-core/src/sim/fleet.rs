@@ -16,7 +16,7 @@ const LARGEST: u32 = 512;
 /// The same load on so many on-demand nodes from start to end, without an autoscaler and without interruptions.
 pub fn static_fleet(config: &Config, nodes: u32) -> StaticFleet {
     let policy = config.policy.clone().unwrap_or_else(scenario::policy);
-    let (mut world, mut controllers) = scenario::world(config, &policy, config.seed);
+    let (mut world, mut controllers) = scenario::world(&policy, config.seed);
     if let Some(pool) = policy.pools().values().next() {
         for zone in pool.zones.iter().cycle().take(nodes as usize) {
             world.add_worker(zone, Purchase::OnDemand, &pool.shape.name);

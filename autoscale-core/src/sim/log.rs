@@ -31,7 +31,10 @@ pub(super) fn line(at: Timestamp, task: u32, call: &Call, reply: &Reply) -> Opti
             other => format!("swap {other:?}"),
         },
         (Call::List, Reply::List(Ok(listing))) => {
-            let alive = listing.instances.iter().filter(|instance| instance.phase.is_alive() && instance.pool.is_some());
+            let alive = listing
+                .instances
+                .iter()
+                .filter(|instance| instance.phase.is_alive() && instance.pool.is_some());
             let ids: Vec<&str> = alive.map(|instance| instance.id.as_str()).collect();
             format!("listed complete {} {ids:?}", listing.complete)
         }

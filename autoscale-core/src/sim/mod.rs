@@ -7,11 +7,15 @@
 mod call;
 mod config;
 mod engine;
+mod fate;
 mod faults;
 mod fleet;
 mod hpa;
 mod load;
 mod log;
+mod misfortune;
+#[cfg(test)]
+mod mutants;
 mod net;
 mod operator;
 mod ports;

@@ -11,6 +11,7 @@ use crate::ports::{ErrorKind, Swapped};
 use crate::words::{Span, Timestamp};
 
 use super::call::{Call, Class, Reply};
+use super::fate::Fate;
 use super::faults::Chaos;
 use super::scenario::Blow;
 use super::truth::Truth;
@@ -61,17 +62,6 @@ pub(super) struct Request {
     waker: Option<Waker>,
     landed: bool,
     consumed: bool,
-}
-
-/// What is to become of a request.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Fate {
-    Plain,
-    LostRequest,
-    LostAnswer,
-    LateRequest,
-    Throttled,
-    Resent,
 }
 
 /// What is known of one process: one run of one tick.
@@ -191,7 +181,7 @@ impl Net {
         let now = self.world.now();
         let late = call.not_after().is_some_and(|not_after| boot(now) > not_after);
         if late {
-            self.truth.check("I13", now, true, || String::new());
+            self.truth.check("I13", now, true, String::new);
             return Err(call.failed(ErrorKind::NotSent, "after not_after"));
         }
         let (task, class) = (self.current, call.class());
@@ -258,66 +248,6 @@ impl Net {
         };
         self.requests.insert(id, request);
         Ok(id)
-    }
-
-    fn die(&mut self, task: u32) {
-        if let Some(process) = self.processes.get_mut(&task) {
-            process.crashed = true;
-        }
-    }
-
-    fn freeze(&mut self, task: u32, after: Span) {
-        let span = self.chaos.rng.span(Span::from_mins(1), Span::from_mins(20));
-        if let Some(process) = self.processes.get_mut(&task).filter(|process| !process.frozen) {
-            process.frozen = true;
-            self.truth.on_freeze(task);
-            self.chaos.count("frozen");
-            self.plan(after.plus(span), Item::Thaw(task));
-        }
-    }
-
-    /// Before the call, sent, landed or answered: 0 to 3.
-    fn crash_point(&mut self, class: Class, weight: u32) -> Option<usize> {
-        let rate = self.chaos.rates.crash;
-        let point = (0..4).find(|_| self.chaos.chance(rate, weight))?;
-        let names = match class {
-            Class::Read => {
-                ["crash-before-read", "crash-read-answered", "crash-read-answered", "crash-read-answered"]
-            }
-            Class::Swap => {
-                ["crash-before-swap", "crash-swap-sent", "crash-swap-landed", "crash-swap-answered"]
-            }
-            Class::Effect => {
-                ["crash-before-effect", "crash-effect-sent", "crash-effect-landed", "crash-effect-answered"]
-            }
-        };
-        if let Some(name) = names.get(point) {
-            self.chaos.count(name);
-        }
-        Some(point)
-    }
-
-    fn fate(&mut self, call: &Call, weight: u32) -> Fate {
-        let rates = self.chaos.rates.clone();
-        let swap = call.class() == Class::Swap;
-        if self.chaos.chance(rates.lost_request, weight) {
-            self.chaos.count(if swap { "lost-swap" } else { "lost-request" });
-            Fate::LostRequest
-        } else if self.chaos.chance(rates.lost_answer, weight) {
-            self.chaos.count(if swap { "lost-swap-answer" } else { "lost-answer" });
-            Fate::LostAnswer
-        } else if call.class() != Class::Read && self.chaos.chance(rates.late_request, weight) {
-            self.chaos.count(if swap { "late-swap" } else { "late-request" });
-            Fate::LateRequest
-        } else if !swap && !matches!(call, Call::Sample(_)) && self.chaos.chance(rates.throttled, weight) {
-            self.chaos.count("throttled");
-            Fate::Throttled
-        } else if swap && self.chaos.chance(rates.swap_resent, weight) {
-            self.chaos.count("swap-resent");
-            Fate::Resent
-        } else {
-            Fate::Plain
-        }
     }
 
     /// A request reaches its server: here it has its effect.

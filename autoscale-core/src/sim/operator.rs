@@ -39,8 +39,7 @@ impl Net {
         let Ok(write_id) = WriteId::new(format!("operator-{}", self.hand_written)) else { return false };
         record.write_id = write_id;
         let Ok(sealed) = seal(&record) else { return false };
-        let applied =
-            matches!(self.world.swap(&Expected::At(loaded.version), &sealed), Swapped::Applied(_));
+        let applied = matches!(self.world.swap(&Expected::At(loaded.version), &sealed), Swapped::Applied(_));
         if applied {
             self.truth.on_applied(&self.world, &sealed);
         }

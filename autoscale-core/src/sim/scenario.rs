@@ -36,7 +36,7 @@ pub(super) fn policy() -> Arc<Policy> {
 }
 
 /// A world as the run finds it, with its workloads' controllers.
-pub(super) fn world(config: &Config, policy: &Policy, seed: u64) -> (World, Vec<Hpa>) {
+pub(super) fn world(policy: &Policy, seed: u64) -> (World, Vec<Hpa>) {
     let pool = policy.pools().values().next().expect("a policy has a pool");
     let mut world = World::new(Settings::for_pool(policy.cluster(), pool), seed);
     let workloads = [
@@ -50,7 +50,6 @@ pub(super) fn world(config: &Config, policy: &Policy, seed: u64) -> (World, Vec<
     for (workload, share) in workloads {
         let (least, target) = (workload.replicas, workload.requests.cpu_milli * 65 / 100);
         let id = world.add_workload(workload);
-        let share = if config.load.is_some() { share } else { share };
         controllers.push(Hpa::new(id, share, target, least, 2_000));
     }
     (world, controllers)
@@ -113,9 +112,14 @@ pub(super) fn blows(config: &Config, policy: &Policy, mut rng: Rng) -> Vec<(Span
             }
         }
         Scenario::MetricsOutage => {
-            let at =
-                if until > Span::from_mins(24 * 60) { Span::from_mins(9 * 60) } else { until.divided(2) };
-            blows.push((at, Blow::Silence(Span::from_mins(60))));
+            // While the load falls on the first evening, and while it rises on the second morning.
+            let hour = Span::from_mins(60);
+            if until > hour.times(24) {
+                blows.push((Span::from_mins(20 * 60 + 40), Blow::Silence(hour)));
+                blows.push((hour.times(33), Blow::Silence(hour)));
+            } else {
+                blows.push((until.divided(2), Blow::Silence(hour)));
+            }
         }
     }
     blows

@@ -23,6 +23,9 @@ pub const MAX_BYTES: usize = 200 * 1024;
 /// Most notices kept at a time.
 pub const MAX_NOTICES: usize = 256;
 
+/// Most closed notices kept, to know late copies of them.
+pub const MAX_CLOSED_NOTICES: usize = 64;
+
 /// Most nodes per pool whose failed removal is remembered.
 pub const MAX_NODE_BACKOFFS: usize = 64;
 

@@ -69,4 +69,6 @@ pub struct Notice {
     pub draining: bool,
     /// Whether it has been replaced.
     pub replacement: Replacement,
+    /// Whether all is done. It is kept for 6 hours, so that a late copy of it is known.
+    pub closed: bool,
 }

@@ -308,9 +308,16 @@ impl Launch {
         }
     }
 
-    /// Whether it may have bought something of which nothing is known yet (rule R9).
-    pub const fn may_have_bought(&self) -> bool {
-        matches!(self.state, LaunchState::Planned | LaunchState::Sent | LaunchState::Cooling { .. })
+    /// Whether it takes room below `max` for an instance of which nothing is known yet (rule R9): it is about to be
+    /// bought, may have been, or was refused and the next attempt follows.
+    pub const fn takes_room(&self) -> bool {
+        matches!(
+            self.state,
+            LaunchState::Planned
+                | LaunchState::Sent
+                | LaunchState::Cooling { .. }
+                | LaunchState::Refused { .. }
+        )
     }
 }
 

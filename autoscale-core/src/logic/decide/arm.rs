@@ -6,6 +6,7 @@ use super::work::Work;
 use crate::data::order::{Offering, Refusal};
 use crate::data::policy::PoolPolicy;
 use crate::data::record::{Attempt, Launch, LaunchState, MAX_STEP, OpKind, Record};
+use crate::mutant::{self, Mutant};
 use crate::words::{Elapsed, Span, Token, Ver};
 
 /// A token older than this is not replayed: the cloud may have forgotten it (fault F19).
@@ -119,6 +120,9 @@ fn cooled(work: &Work<'_>, launch: &Launch, until: Elapsed) -> bool {
 
 fn send(work: &Work<'_>, launch: &mut Launch, ver: Ver) {
     let attempt = &mut launch.attempt;
+    if mutant::on(Mutant::FreshTokenPerCall) {
+        attempt.token = Token::of(&work.next.inc, ver.get(), 0, 1);
+    }
     attempt.armed = ver;
     attempt.sender = Some(work.tick.holder.clone());
     attempt.sent_at = Some(work.now);

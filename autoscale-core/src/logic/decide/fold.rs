@@ -10,6 +10,7 @@ use crate::data::record::{
 use crate::data::view::Node;
 use crate::logic::marks::seen;
 use crate::logic::movable;
+use crate::mutant::{self, Mutant};
 use crate::words::{Elapsed, Span};
 
 /// What becomes of an operation.
@@ -166,7 +167,7 @@ fn watch_join(
     };
     let gap = work.policy.tick().interval.times(3).max(pool.join_timeout.divided(2));
     let mark = seen(unjoined, work.now, gap, pool.join_timeout.divided(4));
-    if work.now.since(mark.since) < pool.join_timeout {
+    if work.now.since(mark.since) < pool.join_timeout || mutant::on(Mutant::WaitForJoinForever) {
         return Fate::Stays(stays(launch, LaunchState::Launched { instance, unjoined: Some(mark) }));
     }
     work.back_off_offering(pool, &launch.attempt.offering);
@@ -223,6 +224,9 @@ fn gone(
     if !accepted || body.is_some_and(|body| body.listed.is_some()) {
         return Gone::No(None);
     }
+    if mutant::on(Mutant::AbsentIsGone) {
+        return Gone::Yes;
+    }
     let mark = seen(absent, work.now, LIST_LAG, Span::from_mins(3));
     if work.now.since(mark.since) >= LIST_LAG { Gone::Yes } else { Gone::No(Some(mark)) }
 }
@@ -237,6 +241,11 @@ fn fold_remove(work: &mut Work<'_>, scene: &Scene<'_>, pool: &PoolPolicy, op: &O
             if body.is_some_and(Body::is_ending) =>
         {
             RemoveState::Terminating { accepted: true, absent: None }
+        }
+        RemoveState::Terminating { .. }
+            if mutant::on(Mutant::RollBackAfterTerminating) && work.now > remove.deadline =>
+        {
+            rolling_back(Rollback::Timeout)
         }
         RemoveState::Terminating { accepted, absent } => match gone(work, scene, body, *accepted, *absent) {
             Gone::Yes => RemoveState::Gone,
@@ -308,16 +317,21 @@ fn drain(work: &Work<'_>, scene: &Scene<'_>, pool: &PoolPolicy, op: &Op, remove:
     if let Some(why) = blocker {
         return rolling_back(Rollback::Blocked { why: why.to_string() });
     }
-    let empty = surveyed && movable::evictable(cluster, name).next().is_none();
+    let empty = mutant::on(Mutant::TerminateBeforeEmpty)
+        || surveyed && movable::evictable(cluster, name).next().is_none();
     if remove.state == RemoveState::Cordoned && empty && scene.listing.is_some() {
         let serving = scene.counts(&work.next, &pool.name).serving;
-        return if interruption || serving >= pool.min || node.ready == crate::data::view::Ready::No {
+        return if interruption
+            || serving >= pool.min
+            || mutant::on(Mutant::IgnoreMin)
+            || node.ready == crate::data::view::Ready::No
+        {
             RemoveState::Terminating { accepted: false, absent: None }
         } else {
             rolling_back(Rollback::BelowMin)
         };
     }
-    if work.now >= remove.deadline && !interruption {
+    if work.now >= remove.deadline && !interruption && !mutant::on(Mutant::DrainForever) {
         return rolling_back(Rollback::Timeout);
     }
     stay
@@ -326,7 +340,9 @@ fn drain(work: &Work<'_>, scene: &Scene<'_>, pool: &PoolPolicy, op: &Op, remove:
 /// Rule R12: an instance that lives on 2 minutes after its notice's deadline was not interrupted.
 fn is_void(work: &Work<'_>, remove: &Remove) -> bool {
     let notices = &work.next.notices;
-    let noticed = notices.iter().any(|n| n.instance == remove.instance && n.kind == NoticeKind::Interruption);
+    let noticed = notices
+        .iter()
+        .any(|n| n.instance == remove.instance && n.kind == NoticeKind::Interruption && !n.closed);
     remove.why == RemoveWhy::Interruption && (work.now >= remove.deadline.after(VOID_AFTER) || !noticed)
 }
 

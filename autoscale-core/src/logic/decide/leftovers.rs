@@ -5,6 +5,7 @@ use super::work::{Work, rolling_back};
 use crate::data::order::OpId;
 use crate::data::record::{Cause, RemoveState, RemoveWhy, Rollback};
 use crate::data::view::Node;
+use crate::mutant::{self, Mutant};
 use crate::words::{InstanceId, NodeUid};
 
 /// Most leftovers taken up in one tick.
@@ -56,7 +57,7 @@ fn found<'a, 's>(work: &Work<'_>, scene: &'s Scene<'a>) -> Vec<Leftover<'a, 's>>
             continue;
         }
         let dead = body.is_some_and(|body| body.is_terminated() && body.is_member());
-        if dead || node.cordon.is_some() {
+        if dead || (node.cordon.is_some() && !mutant::on(Mutant::LeaveOrphans)) {
             leftovers.push((body, node, !dead));
         }
     }

@@ -8,101 +8,137 @@ use crate::data::explain::Action;
 use crate::data::order::OpId;
 use crate::data::policy::{OnRebalance, PoolPolicy};
 use crate::data::record::{
-    Cause, IncomingNotice, MAX_NOTICES, Notice, NoticeKind, OpKind, Record, RemoveState, RemoveWhy,
-    Replacement, Rollback,
+    Cause, IncomingNotice, MAX_CLOSED_NOTICES, MAX_NOTICES, Notice, NoticeKind, OpKind, Record, RemoveState,
+    RemoveWhy, Replacement, Rollback,
 };
 use crate::logic::owners::displaced_by;
+use crate::mutant::{self, Mutant};
 use crate::words::{Elapsed, InstanceId, Span};
 
 /// Stores what has arrived; what is known already changes nothing. Returns how many found no room.
 pub(crate) fn take_in(record: &mut Record, incoming: &[IncomingNotice], now: Elapsed) -> usize {
     let mut dropped = 0;
     for notice in incoming {
-        let known =
-            record.notices.iter().position(|n| n.instance == notice.instance && n.kind == notice.kind);
-        match (notice.kind, known) {
-            (NoticeKind::Withdrawn, _) => {
-                record
-                    .notices
-                    .retain(|n| n.instance != notice.instance || n.kind != NoticeKind::Interruption);
-            }
-            (_, Some(_)) => {}
-            _ if record.notices.len() >= MAX_NOTICES => dropped += 1,
-            (kind, None) => record.notices.push(Notice {
-                id: notice.id.clone(),
-                instance: notice.instance.clone(),
-                kind,
-                received: now,
-                deadline: (kind == NoticeKind::Interruption).then(|| now.after(notice.time_left)),
-                draining: false,
-                replacement: Replacement::Wanted,
-            }),
+        let about = |n: &Notice, kind| n.instance == notice.instance && n.kind == kind;
+        if notice.kind == NoticeKind::Withdrawn {
+            let open = record.notices.iter_mut().filter(|n| about(n, NoticeKind::Interruption));
+            open.for_each(|n| n.closed = true);
+            continue;
         }
+        // An open one about the same thing, or an earlier copy of this very one.
+        let known = |n: &Notice| {
+            about(n, notice.kind)
+                && (!n.closed || n.id == notice.id)
+                && !mutant::on(Mutant::NoticesNotRemembered)
+        };
+        if record.notices.iter().any(known) {
+            continue;
+        }
+        if record.notices.len() >= MAX_NOTICES {
+            dropped += 1;
+            continue;
+        }
+        let deadline = (notice.kind == NoticeKind::Interruption).then(|| now.after(notice.time_left));
+        record.notices.push(Notice {
+            id: notice.id.clone(),
+            instance: notice.instance.clone(),
+            kind: notice.kind,
+            received: now,
+            deadline,
+            draining: false,
+            replacement: Replacement::Wanted,
+            closed: false,
+        });
     }
     dropped
 }
 
-/// Acts on every stored notice.
+/// Acts on every open notice.
 pub(crate) fn act(work: &mut Work<'_>, replacements_allowed: bool) {
-    let mut kept = Vec::new();
-    for notice in std::mem::take(&mut work.next.notices) {
-        // The notice stays in the record while its own stage runs: the scene counts the doomed by it.
-        work.next.notices = kept.clone();
-        work.next.notices.push(notice.clone());
-        kept.extend(one(work, notice, replacements_allowed));
+    for at in 0..work.next.notices.len() {
+        let open = work.next.notices.get(at).filter(|notice| !notice.closed).cloned();
+        let Some(mut notice) = open else { continue };
+        notice.closed = !stays_open(work, &mut notice, replacements_allowed);
+        if let Some(known) = work.next.notices.get_mut(at) {
+            *known = notice;
+        }
     }
-    work.next.notices = kept;
+    let now = work.now;
+    work.next.notices.retain(|notice| !notice.closed || now.since(notice.received) < REMEMBERED);
+    let closed = work.next.notices.iter().filter(|notice| notice.closed).count();
+    let mut surplus = closed.saturating_sub(MAX_CLOSED_NOTICES);
+    work.next.notices.retain(|notice| {
+        let goes = notice.closed && surplus > 0;
+        surplus -= usize::from(goes);
+        !goes
+    });
 }
 
-fn one(work: &mut Work<'_>, mut notice: Notice, replacements_allowed: bool) -> Option<Notice> {
+/// For so long a copy of a notice may still arrive: asynchronous invocations are tried again for 6 hours.
+const REMEMBERED: Span = Span::from_mins(6 * 60);
+
+/// Does what a notice asks for; false when nothing is left to do.
+fn stays_open(work: &mut Work<'_>, notice: &mut Notice, replacements_allowed: bool) -> bool {
     let before = work.next.clone();
     let scene = Scene::new(work.policy, &before, work.view);
     if scene.listing.is_none() || scene.cluster.is_none() {
-        return Some(notice);
+        return true;
     }
     let age = work.now.since(notice.received);
     let Some(body) = scene.body(&notice.instance) else {
         // Not listed: foreign, gone, or not visible yet. After 15 minutes it will not come.
-        return Some(notice).filter(|_| age < LIST_LAG);
+        return age < LIST_LAG;
     };
-    let pool = body.pool.and_then(|pool| work.policy.pool(pool)).filter(|_| body.is_member())?;
+    let Some(pool) = body.pool.and_then(|pool| work.policy.pool(pool)).filter(|_| body.is_member()) else {
+        return false;
+    };
     let gone = body.is_ending();
+    if gone && !notice.draining && notice.kind == NoticeKind::Interruption {
+        // It came too late to be of use: the loss is seen by the rules, like one without a notice.
+        return false;
+    }
+    let about = |n: &&Notice| n.instance == notice.instance && n.replacement != Replacement::Wanted;
+    if let Some(other) =
+        before.notices.iter().find(about).filter(|_| notice.replacement == Replacement::Wanted)
+    {
+        // One replacement for one instance, however many notices there are about it.
+        notice.replacement = other.replacement;
+    }
     let void = notice.deadline.is_some_and(|deadline| work.now >= deadline.after(VOID_AFTER)) && !gone;
     if void {
         work.alarm(format!(
             "the notice for {} is void: it was announced to end and lives on",
             notice.instance
         ));
-        return None;
+        return false;
     }
     match notice.kind {
-        NoticeKind::Withdrawn => return None,
+        NoticeKind::Withdrawn => return false,
         NoticeKind::Interruption => {
             if !notice.draining && !gone {
                 notice.draining = true;
-                drain_doomed(work, &scene, pool, &mut notice, body);
+                drain_doomed(work, &scene, pool, notice, body);
             }
         }
         NoticeKind::Rebalance => match pool.on_rebalance {
-            OnRebalance::Ignore => return None,
+            OnRebalance::Ignore => return false,
             OnRebalance::Cordon => {
                 if before.op_on(&notice.instance).is_none() && !gone {
                     cordon_only(work, pool, body);
                 }
-                return None;
+                return false;
             }
-            OnRebalance::Replace if gone => return None,
+            OnRebalance::Replace if gone => return false,
             OnRebalance::Replace => {}
         },
     }
     if notice.replacement == Replacement::Wanted && replacements_allowed {
-        replace(work, &scene, pool, &mut notice);
+        replace(work, &scene, pool, notice);
     }
     let settled = notice.replacement != Replacement::Wanted;
     match notice.kind {
         NoticeKind::Rebalance => rebalance(work, &scene, pool, notice, body),
-        _ if gone && settled => None,
-        _ => Some(notice),
+        _ => !(gone && settled),
     }
 }
 
@@ -189,27 +225,27 @@ fn rebalance(
     work: &mut Work<'_>,
     scene: &Scene<'_>,
     pool: &PoolPolicy,
-    notice: Notice,
+    notice: &Notice,
     body: &Body<'_>,
-) -> Option<Notice> {
+) -> bool {
+    let fresh = work.now.since(notice.received) < GIVE_UP;
     let Replacement::Bought(seq) = notice.replacement else {
-        return Some(notice)
-            .filter(|n| n.replacement == Replacement::Wanted && work.now.since(n.received) < GIVE_UP);
+        return notice.replacement == Replacement::Wanted && fresh;
     };
     if work.next.ops.iter().any(|op| op.seq == seq) || work.next.op_on(&notice.instance).is_some() {
-        return Some(notice);
+        return true;
     }
     let counts = scene.counts(&work.next, &pool.name);
     let judged = super::pick::judge(work, scene, pool, body, false);
     let (Some(node), true) = (body.node, judged.is_empty() && counts.serving > pool.min) else {
-        return Some(notice).filter(|n| work.now.since(n.received) < GIVE_UP);
+        return fresh;
     };
     let seq = work.take_seq();
     let displaced = scene.cluster.map(|cluster| displaced_by(cluster, &node.name)).unwrap_or_default();
     let target = (notice.instance.clone(), Some((node.name.clone(), node.uid.clone())));
     let reason = (RemoveWhy::Rebalance, work.now.after(pool.drain_timeout), displaced);
     work.remove(pool, OpId::new(seq, 0), Cause::Replace, target, reason, RemoveState::Planned);
-    None
+    false
 }
 
 /// How long a rebalance recommendation is followed.

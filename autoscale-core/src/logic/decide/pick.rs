@@ -10,6 +10,7 @@ use crate::data::policy::PoolPolicy;
 use crate::data::view::{Node, Ownership, Ready};
 use crate::logic::fit::Room;
 use crate::logic::movable;
+use crate::mutant::{self, Mutant};
 use crate::words::{NodeName, NodeUid, Resources, Span, Timestamp, Zone};
 
 /// How young a node has to be to be left alone.
@@ -33,15 +34,16 @@ pub(crate) fn judge(
 ) -> Vec<Held> {
     let mut held = Vec::new();
     let ownership = body.listed.map(|i| i.ownership);
-    if body.is_control_plane() {
+    let blind = mutant::on(Mutant::IgnoreOwnership);
+    if body.is_control_plane() && !blind {
         held.push(Held::ControlPlane);
     }
     let adopted = pool.adopt || work.next.marks(&pool.name).adopted;
     let ours = ownership == Some(Ownership::Ours) || (ownership == Some(Ownership::WorkerTag) && adopted);
-    if !ours {
+    if !ours && !blind {
         held.push(Held::NotOurs);
     }
-    if body.listed.is_some_and(|i| i.protected) || body.node.is_some_and(|n| n.keep) {
+    if !blind && (body.listed.is_some_and(|i| i.protected) || body.node.is_some_and(|n| n.keep)) {
         held.push(Held::Protected);
     }
     if work.next.op_on(body.id).is_some() || scene.is_leaving(body.id) {
@@ -96,7 +98,9 @@ pub(crate) fn pick<'a>(
     let (mut picks, mut reports) = (Vec::new(), Vec::new());
     let mut room: Option<Room<'a>> = None;
     while !candidates.is_empty() {
-        candidates.sort_by(|a, b| rank(scene, &zones, a).cmp(&rank(scene, &zones, b)));
+        if !mutant::on(Mutant::ListOrder) {
+            candidates.sort_by(|a, b| rank(scene, &zones, a).cmp(&rank(scene, &zones, b)));
+        }
         let (body, mut held) = candidates.remove(0);
         let mut chosen = false;
         if let (true, Some(node)) = (held.is_empty() && (picks.len() as u32) < count, body.node) {

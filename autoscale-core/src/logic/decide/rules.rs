@@ -5,6 +5,7 @@ use crate::data::policy::{Bound, Policy, PoolPolicy, Rule};
 use crate::data::record::{MAX_STEP, Mark, PoolMarks};
 use crate::data::view::{Reading, Sample, View};
 use crate::logic::marks::seen;
+use crate::mutant::{self, Mutant};
 use crate::words::{Elapsed, Fixed, SignalName, Span, Unit, truncated};
 
 /// The rule over pending pods goes by this name.
@@ -98,6 +99,12 @@ fn observe(view: &View, pool: &PoolPolicy, signal: &SignalName, unit: Unit, stal
     readings.sort();
     readings.dedup();
     match readings.as_slice() {
+        [] | [Reading::Missing { .. } | Reading::Failed { .. }] if mutant::on(Mutant::MissingIsZero) => {
+            Observed::Fresh { value: Fixed::ZERO, age: Span::ZERO }
+        }
+        [Reading::Value { value, age }] if mutant::on(Mutant::StaleIsFresh) => {
+            Observed::Fresh { value: *value, age: *age }
+        }
         [] => Observed::Missing { why: "the source did not answer the query".to_owned() },
         [Reading::Missing { why } | Reading::Failed { why }] => {
             Observed::Missing { why: truncated(why, 200) }

@@ -15,6 +15,7 @@ use crate::data::policy::{Bound, PoolPolicy};
 use crate::data::record::{Cause, LaunchState, RemoveState, RemoveWhy, Rollback};
 use crate::data::view::{Pod, Scope, Seen};
 use crate::logic::owners::{displaced_by, is_displaced, waits};
+use crate::mutant::{self, Mutant};
 use crate::words::{Elapsed, PoolName, Span, truncated};
 
 /// So many launches in a row that did not join stop the launches of a pool, until a pause of `backoff_max` is over.
@@ -97,7 +98,7 @@ fn pending_by_pool(work: &mut Work<'_>, scene: &Scene<'_>) -> Option<BTreeMap<Po
 /// Reasons that hold every pool.
 pub(crate) fn guard(work: &Work<'_>, scene: &Scene<'_>) -> Vec<Hold> {
     let mut holds = Vec::new();
-    if let Some(pause) = &work.next.paused {
+    if let Some(pause) = work.next.paused.as_ref().filter(|_| !mutant::on(Mutant::IgnorePause)) {
         let left = pause.until.map(|until| until.since(work.now));
         holds.push(Hold::Paused { who: pause.who.clone(), why: pause.why.clone(), left });
     }
@@ -108,7 +109,7 @@ pub(crate) fn guard(work: &Work<'_>, scene: &Scene<'_>) -> Vec<Hold> {
     holds.extend(unseen("the list of instances", &work.view.instances, |l| l.complete));
     holds.extend(unseen("the survey of the cluster", &work.view.cluster, |c| c.complete));
     holds.extend(unhealthy(work, scene));
-    if let Some(seq) = work.next.open_action() {
+    if let Some(seq) = work.next.open_action().filter(|_| !mutant::on(Mutant::IgnoreOpenAction)) {
         holds.push(Hold::ActionOpen { seq });
     }
     holds
@@ -358,7 +359,8 @@ fn may_shrink(work: &Work<'_>, situation: &Situation<'_>) -> Result<(u32, String
     if cooldown > Span::ZERO {
         holds.push(Hold::Cooldown { direction: Direction::Down, left: cooldown });
     }
-    let spare = counts.serving.saturating_sub(pool.min);
+    let min = if mutant::on(Mutant::IgnoreMin) { 0 } else { pool.min };
+    let spare = counts.serving.saturating_sub(min);
     if spare == 0 {
         holds.push(Hold::AtMin { min: pool.min });
     }

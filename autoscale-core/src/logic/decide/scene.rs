@@ -6,6 +6,7 @@ use crate::data::explain::Counts;
 use crate::data::policy::{Policy, PoolPolicy};
 use crate::data::record::{Launch, LaunchState, NoticeKind, Op, OpKind, Record, RemoveState};
 use crate::data::view::{ClusterView, Instance, Listing, Node, Ownership, Phase, Ready, View};
+use crate::mutant::{self, Mutant};
 use crate::words::{InstanceId, PoolName, Span, Zone};
 
 /// How long a list may lag behind what it lists.
@@ -74,8 +75,11 @@ impl<'a> Scene<'a> {
             body.pool = pool_of(policy, record, body);
         }
         let leaving = record.ops.iter().filter(|op| is_leaving(op)).filter_map(Op::instance);
-        let doomed =
-            record.notices.iter().filter(|n| n.kind == NoticeKind::Interruption).map(|n| &n.instance);
+        let doomed = record
+            .notices
+            .iter()
+            .filter(|n| n.kind == NoticeKind::Interruption && !n.closed)
+            .map(|n| &n.instance);
         let leaving = leaving.chain(doomed).collect();
         Self { listing, cluster, bodies, strays, leaving }
     }
@@ -109,7 +113,8 @@ impl<'a> Scene<'a> {
         for body in self.members(pool) {
             let gone = matches!(record.op_on(body.id).map(|op| &op.kind),
                 Some(OpKind::Remove(remove)) if remove.state == RemoveState::Gone);
-            let alive = body.listed.map_or(!gone, |i| i.phase.is_alive());
+            let unlisted = !gone && !mutant::on(Mutant::LaunchedNotCounted);
+            let alive = body.listed.map_or(unlisted, |i| i.phase.is_alive());
             counts.total += u32::from(alive);
             counts.serving += u32::from(self.is_serving(body));
             counts.leaving += u32::from(alive && self.is_leaving(body.id));
@@ -118,7 +123,8 @@ impl<'a> Scene<'a> {
                 u32::from(alive && !joined && !self.is_leaving(body.id) && self.is_young(body));
         }
         let uncertain = record.ops.iter().filter(|op| op.pool == *pool).filter_map(Op::launch);
-        let uncertain = uncertain.filter(|launch| launch.may_have_bought()).count() as u32;
+        let counted = !mutant::on(Mutant::UncertainNotCounted);
+        let uncertain = uncertain.filter(|launch| launch.takes_room() && counted).count() as u32;
         counts.total += uncertain + self.strays_of(pool) as u32;
         counts.starting += uncertain;
         counts
@@ -151,8 +157,7 @@ impl<'a> Scene<'a> {
         let alive = self.members(&pool.name).filter(|b| b.listed.is_none_or(|i| i.phase.is_alive()));
         let alive = alive.filter(|body| !self.is_leaving(body.id)).filter_map(Body::zone);
         let asked = record.ops.iter().filter(|op| op.pool == pool.name).filter_map(Op::launch);
-        let asked =
-            asked.filter(|launch| launch.may_have_bought()).map(|launch| &launch.attempt.offering.zone);
+        let asked = asked.filter(|launch| launch.takes_room()).map(|launch| &launch.attempt.offering.zone);
         for zone in alive.chain(asked) {
             if let Some(count) = zones.get_mut(zone) {
                 *count += 1;

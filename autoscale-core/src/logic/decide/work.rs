@@ -9,6 +9,7 @@ use crate::data::record::{
 };
 use crate::data::view::View;
 use crate::logic::{Tick, marks};
+use crate::mutant::{self, Mutant};
 use crate::words::{Elapsed, InstanceId, NodeName, NodeUid, PoolName, Timestamp, Token};
 
 /// One decision in the making.
@@ -33,7 +34,7 @@ impl Work<'_> {
 
     pub(crate) fn take_seq(&mut self) -> u64 {
         let seq = self.next.next_seq;
-        self.next.next_seq = seq.saturating_add(1);
+        self.next.next_seq = seq.saturating_add(u64::from(!mutant::on(Mutant::ReuseSeq)));
         seq
     }
 

@@ -84,7 +84,9 @@ impl Truth {
                     Some(Cause::Replace) => {
                         self.replacements += 1;
                         let (bought, lost) = (self.replacements, world.replaceable);
-                        self.check("R12", now, bought <= lost, || format!("{bought} replacements for {lost} losses"));
+                        self.check("R12", now, bought <= lost, || {
+                            format!("{bought} replacements for {lost} losses")
+                        });
                     }
                     Some(Cause::Scale) | None => self.scale_ups += 1,
                 }
@@ -150,13 +152,7 @@ impl Truth {
     }
 
     /// I8: no pod that a drain has to move is on the node of a terminated instance.
-    fn no_pod_left(
-        &mut self,
-        world: &World,
-        surveyed: Option<Timestamp>,
-        index: u32,
-        instance: &InstanceId,
-    ) {
+    fn no_pod_left(&mut self, world: &World, surveyed: Option<Timestamp>, index: u32, instance: &InstanceId) {
         let Some(node) = world.cluster.nodes.get(&index).filter(|node| node.ready) else { return };
         let now = self.now;
         // A person opened the node after we had looked at it: what came in then, nobody could see.

@@ -13,7 +13,6 @@ use crate::driver::{Ended, Report as TickReport, seal};
 use crate::memory::{Rng, World};
 use crate::ports::{Expected, Swapped, Version};
 use crate::sim::call::{Call, Reply};
-use crate::sim::config::{Config, Scenario};
 use crate::sim::faults::{Chaos, Rates};
 use crate::sim::net::{Item, Net, Process};
 use crate::sim::scenario;
@@ -22,8 +21,7 @@ use crate::words::{Deadline, Elapsed, Inc, Span, Ver};
 /// A net with so many full workers, and one process, number 1.
 fn net(workers: u32) -> Net {
     let policy = scenario::policy();
-    let config = Config::new(Scenario::Steady);
-    let (mut world, _) = scenario::world(&config, &policy, 1);
+    let (mut world, _) = scenario::world(&policy, 1);
     let pool = policy.pools().values().next().unwrap();
     for zone in pool.zones.iter().cycle().take(workers as usize) {
         world.add_worker(zone, Purchase::Spot, &pool.shape.name);
@@ -224,7 +222,13 @@ fn i9_a_world_that_takes_a_lower_stamp() {
     let mut net = net(2);
     let node = net.world.survey(&Scope::Pending).nodes[1].clone();
     let mark = CordonMark::new(inc(), 1);
-    let order = CordonOrder { node: node.name.clone(), node_uid: node.uid, stamp: Ver::new(5), mark, not_after: never() };
+    let order = CordonOrder {
+        node: node.name.clone(),
+        node_uid: node.uid,
+        stamp: Ver::new(5),
+        mark,
+        not_after: never(),
+    };
     let call = Call::Cordon(order.clone());
     send(&mut net, call.clone());
     send(&mut net, Call::Cordon(CordonOrder { stamp: Ver::new(3), ..order.clone() }));
@@ -300,7 +304,8 @@ fn l3_a_cordon_is_forgotten_and_told_once() {
     let mut net = net(3);
     let node = net.world.survey(&Scope::Pending).nodes[1].clone();
     let mark = CordonMark::new(inc(), 1);
-    let order = CordonOrder { node: node.name, node_uid: node.uid, stamp: Ver::new(5), mark, not_after: never() };
+    let order =
+        CordonOrder { node: node.name, node_uid: node.uid, stamp: Ver::new(5), mark, not_after: never() };
     send(&mut net, Call::Cordon(order));
     for _ in 0..3 {
         let end = net.world.now().after(Span::from_mins(30));
