@@ -1,10 +1,16 @@
-//! Decides when pools of worker nodes grow, shrink or have a node replaced, and carries it out safely.
+// The first page is the README, so that its examples are compiled and run. Its first example needs the feature
+// `memory`: without that feature the page is shown all the same, and only its examples are not run.
+#![cfg_attr(any(feature = "memory", not(doctest)), doc = include_str!("../README.md"))]
 
 pub mod data;
 #[cfg(feature = "driver")]
 pub mod driver;
 pub mod logic;
 #[cfg(feature = "memory")]
+#[cfg_attr(
+    not(feature = "sim"),
+    allow(dead_code, unused_imports, reason = "the simulator looks deeper into the world than its users")
+)]
 pub mod memory;
 mod mutant;
 #[cfg(feature = "driver")]
