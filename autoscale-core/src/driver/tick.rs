@@ -178,7 +178,7 @@ impl<'a> Ticking<'a> {
         planned: Planned,
     ) -> Result<Option<(Version, bool, bool)>, Step> {
         let Driver { policy, ports, .. } = self.driver;
-        let Planned { next, changed, explanation, wake_in, .. } = planned;
+        let Planned { next, changed, storable, notices_taken, explanation, wake_in, .. } = planned;
         self.report.wake_in = wake_in;
         self.report.alarms.clone_from(&explanation.alarms);
         let before = std::mem::replace(record, next);
@@ -198,14 +198,14 @@ impl<'a> Ticking<'a> {
             let read = due(policy, &self.last().before.clone(), &self.last().view.clone());
             drop(perform(ports, read, self.stop(), self.call()).await);
         }
-        if !changed && !self.must_write {
-            self.report.notices_stored = true;
+        if !storable || (!changed && !self.must_write) {
+            self.report.notices_stored |= notices_taken;
             return Ok(None);
         }
         let mut version = self.write(expected, record).await?.map_err(|_| Step::StartOver)?;
         self.must_write = false;
+        self.report.notices_stored |= notices_taken;
         self.notices.clear();
-        self.report.notices_stored = true;
         let effects = due(policy, record, &self.last().view);
         let parked = self.driver.is_parked() || self.left() == Span::ZERO;
         self.last().stored = Some(record.clone());
@@ -219,6 +219,7 @@ impl<'a> Ticking<'a> {
             return Ok(None);
         }
         let outcomes = perform(ports, effects, self.stop(), self.call()).await;
+        self.last().outcomes.clone_from(&outcomes);
         let mut settled = settle(policy, record, &outcomes, &self.brings(), ports.clock.now());
         let moved = settled.ops != record.ops;
         let worth = self.left() > PAUSE && self.report.rounds.len() < MAX_ROUNDS && !self.driver.is_parked();
@@ -238,7 +239,6 @@ impl<'a> Ticking<'a> {
             }
             Err(_) => return Err(Step::StartOver),
         };
-        self.last().outcomes = outcomes;
         *record = settled;
         Ok(Some((version, moved, more)))
     }
@@ -267,10 +267,11 @@ impl<'a> Ticking<'a> {
     async fn append(&mut self, expected: Expected, record: &Record) -> Result<(), Step> {
         if !self.notices.is_empty() {
             let now = self.driver.ports.clock.now();
-            if let Some(next) = append_notices(record, &self.notices, &self.brings(), now) {
+            let (next, all) = append_notices(record, &self.notices, &self.brings(), now);
+            if let Some(next) = next {
                 self.write(&expected, &next).await?.map_err(|_| Step::StartOver)?;
             }
-            self.report.notices_stored = true;
+            self.report.notices_stored = all;
         }
         Ok(())
     }

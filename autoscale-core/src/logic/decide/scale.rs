@@ -19,7 +19,7 @@ use crate::mutant::{self, Mutant};
 use crate::words::{Elapsed, PoolName, Span, truncated};
 
 /// So many launches in a row that did not join stop the launches of a pool, until a pause of `backoff_max` is over.
-pub(crate) const MAX_FAILED_JOINS: u32 = 3;
+const MAX_FAILED_JOINS: u32 = 3;
 
 /// What one pool looks like, before anything is decided about its size.
 pub(crate) struct Situation<'a> {
@@ -236,7 +236,7 @@ fn grow(work: &mut Work<'_>, scene: &Scene<'_>, situation: &mut Situation<'_>, s
 }
 
 /// After three launches in a row that did not join: wait, then try again.
-fn launches_stopped(work: &mut Work<'_>, pool: &PoolPolicy) -> Option<Hold> {
+pub(crate) fn launches_stopped(work: &mut Work<'_>, pool: &PoolPolicy) -> Option<Hold> {
     let aside = |op: &crate::data::record::Op| {
         op.pool == pool.name && op.launch().is_some_and(|l| matches!(l.state, LaunchState::Aside { .. }))
     };
