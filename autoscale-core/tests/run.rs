@@ -1,5 +1,6 @@
 //! The loop around `tick`: pauses, notices that are kept until they are stored, a shutdown that parks.
 #![cfg(all(feature = "tokio", feature = "memory"))]
+#![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
 
@@ -109,4 +110,30 @@ async fn the_boot_clock_goes_on_and_the_wall_clock_is_of_this_century() {
     clock.sleep(Span::from_millis(2)).await;
     assert!(clock.boot().since(before) >= Span::from_millis(1));
     assert!(clock.now().to_string().starts_with("20"), "{}", clock.now());
+}
+
+/// Fault F5: the store goes back in time under a process that has seen more.
+#[tokio::test]
+async fn a_record_older_than_one_seen_before_halts_a_warm_process() {
+    let (world, driver) = world();
+    let old = world.ports();
+    let _ = driver.tick(&autoscale_core::driver::Trigger::Schedule).await;
+    let early = old.store.load().await.unwrap().unwrap();
+    world.ports().clock.sleep(Span::from_mins(6)).await;
+    let _ = driver.tick(&autoscale_core::driver::Trigger::Schedule).await;
+    let late = old.store.load().await.unwrap().unwrap();
+    assert_ne!(early.bytes, late.bytes);
+    let record = autoscale_core::driver::open(&early.bytes).unwrap();
+    let sealed = autoscale_core::driver::seal(&record).unwrap();
+    let swapped = old.store.swap(&Expected::At(late.version), &sealed).await.unwrap();
+    assert!(matches!(swapped, Swapped::Applied(_)));
+    let report = driver.tick(&autoscale_core::driver::Trigger::Schedule).await;
+    assert!(
+        matches!(&report.ended, Ended::Halted { why } if why.contains("after version")),
+        "{:?}",
+        report.ended
+    );
+    let fresh = Driver::new(policy().into(), world.ports()).with_launch_delay(Span::ZERO);
+    let report = fresh.tick(&autoscale_core::driver::Trigger::Schedule).await;
+    assert_eq!(report.ended, Ended::Done, "a process that has seen nothing goes on from what is there");
 }

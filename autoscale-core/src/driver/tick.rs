@@ -103,6 +103,7 @@ impl<'a> Ticking<'a> {
     async fn attempt(&mut self) -> Result<Ended, Step> {
         let Driver { policy, ports, scope, .. } = self.driver;
         let fingerprint = Fingerprint::of(policy.cluster(), scope);
+        let known = self.driver.newest();
         let (mut expected, mut record) = match load(ports, self.call()).await.map_err(Step::End)? {
             Some((version, record)) => (Expected::At(version), record),
             None => {
@@ -123,6 +124,15 @@ impl<'a> Ticking<'a> {
                 return Ok(Ended::Busy { holder, until });
             }
         }
+        if let Some((inc, ver)) = known.filter(|(inc, ver)| *inc == record.inc && record.ver < *ver) {
+            let why = format!(
+                "the store returned version {} of record {inc} after version {ver}: its reads are not consistent, or an \
+                 older copy was restored. Delete the record to have it rebuilt from what is running",
+                record.ver
+            );
+            return Ok(Ended::Halted { why });
+        }
+        self.driver.remember(&record);
         let mut idle = 0;
         let mut scope = wanted(policy, &record, ports.clock.now());
         loop {
@@ -254,7 +264,10 @@ impl<'a> Ticking<'a> {
         record: &Record,
     ) -> Result<Result<Version, Option<(Version, Box<Record>)>>, Step> {
         match swap(&self.driver.ports, expected, record, self.call()).await.map_err(Step::End)? {
-            Written::Applied(version) => Ok(Ok(version)),
+            Written::Applied(version) => {
+                self.driver.remember(record);
+                Ok(Ok(version))
+            }
             Written::Lost(current) => Ok(Err(current)),
             Written::Unknown => {
                 self.must_write = true;
