@@ -137,7 +137,9 @@ fn decide(
         }
         situations.iter_mut().for_each(|situation| situation.holds.extend(holds.iter().cloned()));
     } else {
-        situations.iter_mut().for_each(|situation| situation.holds.push(Hold::RecordFull));
+        let full = (!may_begin).then_some(Hold::RecordFull);
+        let holds: Vec<Hold> = scale::guard(&work, &scene).into_iter().chain(full).collect();
+        situations.iter_mut().for_each(|situation| situation.holds.extend(holds.iter().cloned()));
     }
     let ver = work.next.ver.next();
     arm::arm(&mut work, ver);
