@@ -31,6 +31,12 @@ impl Store {
         Swapped::Applied(self.name())
     }
 
+    /// Somebody deletes the value. Its versions are not used again.
+    #[cfg(all(test, feature = "conformance"))]
+    pub(crate) fn erase(&mut self) {
+        self.bytes = None;
+    }
+
     fn name(&self) -> Version {
         Version::new(self.version.to_string())
     }
