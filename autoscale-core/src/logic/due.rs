@@ -69,6 +69,10 @@ impl Seen<'_> {
                 let doomed = remove.why == RemoveWhy::Interruption;
                 self.evict(node, |pod| !doomed || movable::may_be_asked(pod))
             }
+            // Somebody opened the node again: no way back, so it is closed again before anything else.
+            (RemoveState::Terminating { .. }, Some(node)) if !node.unschedulable => {
+                Some(Order::Cordon(self.cordon(op, node)))
+            }
             // Irrevocable does not mean blind: pods that turned up are asked to leave first (rule R6).
             (RemoveState::Terminating { accepted, .. }, Some(node)) => {
                 let covered = self.cluster.is_some_and(|cluster| cluster.scope.covers(&node.name));

@@ -3,7 +3,8 @@
 use crate::data::order::{Answer, Cordoned, Order, Outcome, Refusal};
 use crate::data::policy::Policy;
 use crate::data::record::{
-    Attempt, IncomingNotice, Launch, LaunchState, Op, OpKind, Record, Remove, RemoveState, Rollback,
+    Attempt, IncomingNotice, KeptAside, Launch, LaunchState, Op, OpKind, Record, Remove, RemoveState,
+    Rollback,
 };
 use crate::logic::Tick;
 use crate::logic::decide::{finish, take_in};
@@ -88,7 +89,7 @@ fn settle_launch(launch: &mut Launch, outcome: &Outcome, now: Elapsed, delay: Sp
         }
         (Answer::Terminating, LaunchState::Terminating { accepted, .. }) => *accepted = true,
         (Answer::Refused(Refusal::Denied { action }), LaunchState::Terminating { instance, .. }) => {
-            let why = format!("it did not join and may not be terminated: {action}");
+            let why = KeptAside::Denied { action: action.clone() };
             launch.state = LaunchState::Aside { instance: instance.clone(), why };
         }
         (Answer::Refused(Refusal::TokenSpent), LaunchState::Sent) => {

@@ -100,6 +100,26 @@ fn pods_that_turn_up_are_evicted_before_every_resend() {
 }
 
 #[test]
+fn a_node_that_somebody_opens_while_it_is_being_ended_is_closed_again() {
+    let (mut lab, id) = removing();
+    for _ in 0..2 {
+        lab.perform();
+        lab.tick();
+    }
+    assert!(matches!(lab.remove_state(&id), Some(RemoveState::Terminating { .. })));
+    let node = lab.node_of(&id);
+    (node.unschedulable, node.cordon) = (false, None);
+    lab.runs_on(&id, "late", 10);
+    let mut steps = Vec::new();
+    for _ in 0..3 {
+        lab.settle(&[]);
+        lab.tick();
+        steps.extend(names(&lab.perform()));
+    }
+    assert_eq!(steps, ["cordon", "evict", "terminate"]);
+}
+
+#[test]
 fn without_a_survey_of_its_pods_nothing_is_terminated() {
     let (mut lab, _) = removing();
     lab.perform();

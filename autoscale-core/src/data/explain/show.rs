@@ -7,7 +7,7 @@ use super::finding::{
 };
 use super::{Action, Explanation};
 use crate::data::policy::Bound;
-use crate::data::record::{RemoveWhy, Rollback};
+use crate::data::record::{KeptAside, RemoveWhy, Rollback};
 use crate::words::Span;
 
 /// At most so many nodes are listed by name.
@@ -53,6 +53,15 @@ impl Display for RemoveWhy {
             Self::Dead => "it is gone already, its Node object is left",
             Self::Orphan => "a cordon of ours that belongs to no operation",
         })
+    }
+}
+
+impl Display for KeptAside {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stray { node } => write!(f, "node {node} is younger, leads to no instance, and may be it"),
+            Self::Denied { action } => write!(f, "it did not join and may not be terminated: {action}"),
+        }
     }
 }
 

@@ -12,7 +12,9 @@ use crate::words::{ContentHash, Elapsed, HolderId, Inc, PoolName, Span, Timestam
 
 pub use marks::{Backoff, Mark, NodeBackoff, OfferingBackoff, PoolMarks};
 pub use notice::{IncomingNotice, Notice, NoticeKind, Replacement};
-pub use op::{Attempt, Cause, Launch, LaunchState, Op, OpKind, Remove, RemoveState, RemoveWhy, Rollback};
+pub use op::{
+    Attempt, Cause, KeptAside, Launch, LaunchState, Op, OpKind, Remove, RemoveState, RemoveWhy, Rollback,
+};
 
 /// The schema this version writes.
 pub const SCHEMA: u32 = 1;

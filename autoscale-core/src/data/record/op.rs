@@ -117,8 +117,8 @@ pub enum LaunchState {
     Aside {
         /// What was bought.
         instance: InstanceId,
-        /// In words.
-        why: String,
+        /// Why it must not be ended.
+        why: KeptAside,
     },
     /// It did not join and is being ended. Irrevocable.
     Terminating {
@@ -133,6 +133,23 @@ pub enum LaunchState {
     Dead {
         /// In words.
         why: String,
+    },
+}
+
+/// Why an instance that did not join is not ended.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum KeptAside {
+    /// A node younger than the launch leads to no instance, and may be it. Watched anew once there is no such node.
+    Stray {
+        /// The node.
+        node: NodeName,
+    },
+    /// The cloud refuses for good to end it.
+    Denied {
+        /// The missing permission or the protection.
+        action: String,
     },
 }
 

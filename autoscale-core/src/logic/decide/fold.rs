@@ -6,8 +6,8 @@ use super::work::{Work, rolling_back};
 use crate::data::order::Refusal;
 use crate::data::policy::PoolPolicy;
 use crate::data::record::{
-    Cause, Launch, LaunchState, Mark, NoticeKind, Op, OpKind, Record, Remove, RemoveState, RemoveWhy,
-    Rollback,
+    Cause, KeptAside, Launch, LaunchState, Mark, NoticeKind, Op, OpKind, Record, Remove, RemoveState,
+    RemoveWhy, Rollback,
 };
 use crate::data::view::Node;
 use crate::logic::marks::seen;
@@ -45,7 +45,7 @@ pub(crate) fn fold(work: &mut Work<'_>) {
             OpKind::Remove(remove) => fold_remove(work, &scene, pool, op, remove),
         };
         match fate {
-            Fate::Stays(kind) => kept.push(Op { kind: *kind, ..op.clone() }),
+            Fate::Stays(kind) => kept.push(back_in_line(op, *kind)),
             Fate::Leaves => done.push(op.clone()),
             Fate::Fails => {}
         }
@@ -54,6 +54,15 @@ pub(crate) fn fold(work: &mut Work<'_>) {
     for op in done {
         finish(&mut work.next, &op, work.now);
     }
+}
+
+/// An operation that was set aside and goes on again does so beside whatever scaling action has been begun meanwhile.
+fn back_in_line(op: &Op, kind: OpKind) -> Op {
+    let mut next = Op { kind, ..op.clone() };
+    if op.is_set_aside() && !next.is_set_aside() {
+        next.cause = Cause::Replace;
+    }
+    next
 }
 
 /// The cooldown counts from the last operation of a scaling action that was finished.
@@ -103,6 +112,11 @@ fn fold_launch(work: &mut Work<'_>, scene: &Scene<'_>, pool: &PoolPolicy, op: &O
             if body.and_then(|b| b.node).is_some_and(|n| n.ready == crate::data::view::Ready::Yes) {
                 joined(work, pool, launch);
                 return Fate::Leaves;
+            }
+            let seen = scene.cluster.is_some() && scene.listing.is_some();
+            if seen && matches!(why, KeptAside::Stray { .. }) && younger_stray(scene, launch).is_none() {
+                // What might have been it leads to another instance by now: watched anew for a whole interval.
+                return Fate::Stays(stays(launch, LaunchState::Launched { instance, unjoined: None }));
             }
             work.alarm(format!("launch {}: {instance} is kept aside: {why}", op.id()));
             Fate::Stays(stays(launch, LaunchState::Aside { instance, why }))
@@ -174,7 +188,7 @@ fn watch_join(
     (instance, unjoined): (crate::words::InstanceId, Option<Mark>),
     node: Option<&Node>,
 ) -> Fate {
-    let (Some(cluster), Some(_)) = (scene.cluster, scene.listing) else {
+    let (Some(_), Some(_)) = (scene.cluster, scene.listing) else {
         return Fate::Stays(stays(launch, LaunchState::Launched { instance, unjoined }));
     };
     let gap = work.policy.tick().interval.times(3).max(pool.join_timeout.divided(2));
@@ -201,16 +215,17 @@ fn watch_join(
             state: RemoveState::Planned,
         }));
     }
-    let sent = launch.attempt.sent_wall.unwrap_or(cluster.at);
-    let younger = |node: &&&Node| !node.control_plane && node.created_at >= sent;
-    let state = match scene.strays.iter().find(younger) {
-        Some(node) => {
-            let why = format!("node {} is younger, leads to no instance, and may be it", node.name);
-            LaunchState::Aside { instance, why }
-        }
+    let state = match younger_stray(scene, launch) {
+        Some(node) => LaunchState::Aside { instance, why: KeptAside::Stray { node: node.name.clone() } },
         None => LaunchState::Terminating { instance, accepted: false, absent: None },
     };
     Fate::Stays(stays(launch, state))
+}
+
+/// A node that leads to no instance and is younger than the launch.
+fn younger_stray<'a>(scene: &Scene<'a>, launch: &Launch) -> Option<&'a Node> {
+    let sent = launch.attempt.sent_wall?;
+    scene.strays.iter().find(|node| !node.control_plane && node.created_at >= sent).copied()
 }
 
 enum Gone {

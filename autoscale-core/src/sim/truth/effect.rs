@@ -57,7 +57,13 @@ fn allows(record: &Record, call: &Call) -> bool {
         }),
         Call::Terminate(order) => any(&|op| terminates(op, &order.instance)),
         Call::Cordon(order) => any(&|op| {
-            moves(op, order, record, |state| matches!(state, RemoveState::Planned | RemoveState::Cordoned))
+            moves(op, order, record, |state| {
+                // A node that somebody opened while it is being ended is closed again (rule R6).
+                matches!(
+                    state,
+                    RemoveState::Planned | RemoveState::Cordoned | RemoveState::Terminating { .. }
+                )
+            })
         }),
         Call::Uncordon(order) => {
             any(&|op| moves(op, order, record, |state| matches!(state, RemoveState::RollingBack { .. })))
