@@ -31,6 +31,12 @@ impl Store {
         Swapped::Applied(self.name())
     }
 
+    /// Somebody deletes the value; versions go on all the same.
+    #[cfg(all(test, feature = "sim"))]
+    pub(crate) fn delete(&mut self) {
+        self.bytes = None;
+    }
+
     fn name(&self) -> Version {
         Version::new(self.version.to_string())
     }
