@@ -207,7 +207,8 @@ impl<'a> Ticking<'a> {
         self.notices.clear();
         self.report.notices_stored = true;
         let effects = due(policy, record, &self.last().view);
-        let parked = self.driver.is_parked() || self.left() == Span::ZERO;
+        let late = self.left() == Span::ZERO && !mutant::on(Mutant::IgnoreNotAfter);
+        let parked = self.driver.is_parked() || late;
         self.last().stored = Some(record.clone());
         if effects.is_empty() {
             return Ok(None);

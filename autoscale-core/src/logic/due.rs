@@ -72,7 +72,7 @@ impl Seen<'_> {
                 if !covered && !mutant::on(Mutant::ResendBlindly) {
                     return None;
                 }
-                let blind = mutant::on(Mutant::ResendBlindly);
+                let blind = mutant::on(Mutant::ResendBlindly) || mutant::on(Mutant::TerminateBeforeEmpty);
                 self.evict(node, |_| true)
                     .filter(|_| !blind)
                     .or_else(|| self.terminate(&remove.instance, *accepted))

@@ -86,6 +86,12 @@ fn fold_launch(work: &mut Work<'_>, scene: &Scene<'_>, pool: &PoolPolicy, op: &O
                 work.alarm(format!("launch {}: {instance} ended before it joined", op.id()));
                 return Fate::Fails;
             }
+            if mutant::on(Mutant::AbsentIsGone)
+                && scene.listing.is_some()
+                && body.is_none_or(|body| body.listed.is_none())
+            {
+                return Fate::Fails;
+            }
             let node = body.and_then(|body| body.node);
             if node.is_some_and(|node| node.ready == crate::data::view::Ready::Yes) {
                 joined(work, pool, launch);
@@ -242,8 +248,8 @@ fn fold_remove(work: &mut Work<'_>, scene: &Scene<'_>, pool: &PoolPolicy, op: &O
         {
             RemoveState::Terminating { accepted: true, absent: None }
         }
-        RemoveState::Terminating { .. }
-            if mutant::on(Mutant::RollBackAfterTerminating) && work.now > remove.deadline =>
+        RemoveState::Terminating { accepted: false, .. }
+            if mutant::on(Mutant::RollBackAfterTerminating) && remove.node.is_some() =>
         {
             rolling_back(Rollback::Timeout)
         }

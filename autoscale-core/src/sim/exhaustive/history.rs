@@ -15,6 +15,10 @@ pub(super) enum At {
     Start(u64),
     /// So many seconds after a node was first cordoned by us.
     Cordon(u64),
+    /// So many seconds after the first instance was bought.
+    Bought(u64),
+    /// When so many calls have been sent.
+    Calls(usize),
 }
 
 /// A short run with one driver at a time.
@@ -37,7 +41,7 @@ pub(super) struct History {
 }
 
 /// Every history.
-pub(super) const ALL: [History; 7] = [
+pub(super) const ALL: [History; 13] = [
     History {
         name: "launch",
         min: 2,
@@ -115,6 +119,72 @@ pub(super) const ALL: [History; 7] = [
         bought: (0, 0),
         ticks: 8,
     },
+    History {
+        name: "reopened",
+        min: 2,
+        workers: 3,
+        pods: (1, 20, 2),
+        cpu: 10,
+        events: &[(At::Cordon(75), reopen)],
+        nodes: 3,
+        bought: (1, 2),
+        ticks: 9,
+    },
+    History {
+        name: "protected",
+        min: 2,
+        workers: 3,
+        pods: (1, 20, 2),
+        cpu: 10,
+        events: &[(At::Start(1), protect)],
+        nodes: 2,
+        bought: (0, 0),
+        ticks: 8,
+    },
+    History {
+        name: "lagging",
+        min: 2,
+        workers: 3,
+        pods: (1, 20, 2),
+        cpu: 50,
+        events: &[(At::Start(1), lag), (At::Start(30), crowd), (At::Bought(40), interrupt)],
+        nodes: 4,
+        bought: (2, 2),
+        ticks: 8,
+    },
+    History {
+        name: "rebalance",
+        min: 2,
+        workers: 3,
+        pods: (1, 20, 2),
+        cpu: 50,
+        events: &[(At::Start(30), recommend)],
+        nodes: 3,
+        bought: (1, 1),
+        ticks: 9,
+    },
+    History {
+        name: "paused",
+        min: 2,
+        workers: 3,
+        pods: (1, 20, 2),
+        cpu: 10,
+        events: &[(At::Calls(13), pause)],
+        nodes: 2,
+        bought: (0, 0),
+        ticks: 12,
+    },
+    History {
+        name: "hang",
+        min: 2,
+        workers: 2,
+        pods: (1, 20, 2),
+        cpu: 50,
+        events: &[(At::Start(1), hang), (At::Start(30), rush), (At::Bought(5), no_hang)],
+        nodes: 3,
+        bought: (2, 2),
+        ticks: 8,
+    },
 ];
 
 const MIB: u64 = 1 << 20;
@@ -122,8 +192,8 @@ const MIB: u64 = 1 << 20;
 /// One more pod than there is room for.
 fn rush(net: &mut Net) {
     busy(net);
-    let serving = net.world.serving().len() as u32;
-    net.world.add_workload(Workload::new("rush", serving.max(2) + u32::from(serving == 2), 1_000, 64 * MIB));
+    let pods = if net.world.alive().len() == 2 { 3 } else { 2 };
+    net.world.add_workload(Workload::new("rush", pods, 1_000, 64 * MIB));
 }
 
 fn busy(net: &mut Net) {
@@ -140,6 +210,49 @@ fn interrupt(net: &mut Net) {
     if let Some(instance) = net.world.alive().get(1) {
         net.world.interrupt(instance);
     }
+}
+
+/// A person opens the nodes that are to go, and pods come.
+fn reopen(net: &mut Net) {
+    let closed = net.world.cluster.nodes.values().filter(|node| node.unschedulable);
+    for node in closed.map(|node| node.name.clone()).collect::<Vec<_>>() {
+        net.world.cordon_by_hand(&node, false);
+    }
+    busy(net);
+    net.world.add_workload(Workload::new("rush", 2, 1_000, 64 * MIB));
+}
+
+fn protect(net: &mut Net) {
+    if let Some(instance) = net.world.alive().first() {
+        net.world.set_protected(instance, true);
+    }
+}
+
+fn lag(net: &mut Net) {
+    net.world.settings.list_lag = Span::from_mins(8);
+    net.world.settings.boot = (Span::from_secs(100), Span::from_secs(100));
+}
+
+fn crowd(net: &mut Net) {
+    net.world.add_workload(Workload::new("rush", 4, 1_000, 64 * MIB));
+}
+
+fn recommend(net: &mut Net) {
+    if let Some(instance) = net.world.alive().get(1) {
+        net.world.recommend_rebalance(instance);
+    }
+}
+
+fn pause(net: &mut Net) {
+    net.pause(Span::from_mins(6));
+}
+
+fn hang(net: &mut Net) {
+    net.world.settings.hang_per_million = 1_000_000;
+}
+
+fn no_hang(net: &mut Net) {
+    net.world.settings.hang_per_million = 0;
 }
 
 fn delete_record(net: &mut Net) {

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use super::history::{At, History};
 use super::script::{Case, Kind, Script};
 use crate::data::policy::Policy;
-use crate::data::record::IncomingNotice;
+use crate::data::record::{IncomingNotice, Record};
 use crate::driver::{Driver, Report as TickReport, Trigger};
 use crate::memory::Rng;
 use crate::sim::faults::{Chaos, Rates};
@@ -22,8 +22,8 @@ use crate::words::{Span, Timestamp};
 /// A run that is not at its goal after so many ticks does not get there.
 const MOST_TICKS: u32 = 60;
 
-/// A second copy of each notice comes so much later.
-const COPY: Span = Span::from_mins(5);
+/// Copies of each notice come so much later: while it is acted on, and when all is over.
+const COPIES: [Span; 3] = [Span::from_secs(2), Span::from_secs(70), Span::from_mins(5)];
 
 /// What came of it.
 pub(super) struct Played {
@@ -62,10 +62,13 @@ struct Player<'a> {
     next_tick: Timestamp,
     task: Option<Task>,
     ticks: u32,
+    /// The tick under way stands still.
+    frozen: bool,
     /// Ticks in a row that found nothing to do.
     quiet: u32,
     happened: usize,
     cordoned: Option<Timestamp>,
+    bought: Option<Timestamp>,
     /// Notices to deliver, and when.
     notices: Vec<(Timestamp, IncomingNotice)>,
     founders: usize,
@@ -89,7 +92,7 @@ pub(super) fn play(history: &History, policy: &Arc<Policy>, case: &Case, keeps: 
     net.log = keeps.then(Vec::new);
     let began = net.world.now();
     let wire = Wire::new(net);
-    let driver = Driver::new(policy.clone(), ports(&wire, 1)).with_scope("sim");
+    let driver = Driver::new(policy.clone(), ports(&wire, 1)).with_scope("sim").with_launch_delay(Span::from_mins(5));
     Player {
         history,
         wire,
@@ -98,9 +101,11 @@ pub(super) fn play(history: &History, policy: &Arc<Policy>, case: &Case, keeps: 
         next_tick: began.after(Span::from_secs(5)),
         task: None,
         ticks: 0,
+        frozen: false,
         quiet: 0,
         happened: 0,
         cordoned: None,
+        bought: None,
         notices: Vec::new(),
         founders,
     }
@@ -116,18 +121,20 @@ impl Player<'_> {
             }
             let mut net = self.wire.lock();
             let own = if self.task.is_none() { self.starts() } else { None };
-            let event = self.event();
+            let event = self.event(net.script.as_ref().map_or(0, |script| script.calls.len()));
             let next = [net.world.next_event(), net.next_item(), own, event].into_iter().flatten().min();
-            let Some(at) = next else { break };
+            let Some(at) = next.map(|at| at.max(net.world.now())) else { break };
             net.world.advance_to(at);
             net.truth.tick_to(at);
             let now = net.world.now();
             if self.cordoned.is_none() && net.world.cluster.nodes.values().any(|node| node.mark.is_some()) {
                 self.cordoned = Some(now);
             }
+            if self.bought.is_none() && net.world.cloud.machines.len() > self.founders {
+                self.bought = Some(now);
+            }
             for notice in net.world.take_notices() {
-                self.notices.push((now.after(Span::from_secs(2)), notice.clone()));
-                self.notices.push((now.after(COPY), notice));
+                self.notices.extend(COPIES.map(|later| (now.after(later), notice.clone())));
             }
             if event.is_some_and(|at| at <= now)
                 && let Some((_, happen)) = self.history.events.get(self.happened)
@@ -140,7 +147,14 @@ impl Player<'_> {
             let item = net.due();
             match item {
                 Some(Item::Arrive(id)) => net.arrive(id),
-                Some(Item::Answer(id)) => net.answer(id),
+                Some(Item::Answer(id)) => {
+                    net.answer(id);
+                    if net.script.as_mut().is_some_and(|script| script.freezes(id)) {
+                        self.frozen = true;
+                        net.plan(Span::from_mins(5), Item::Thaw(self.ticks));
+                    }
+                }
+                Some(Item::Thaw(_)) => self.frozen = false,
                 Some(Item::Wake(id)) => net.wake(id),
                 Some(Item::Kill(id)) => {
                     drop(net);
@@ -158,11 +172,13 @@ impl Player<'_> {
     }
 
     /// When the next event of the history is due, once that is known.
-    fn event(&self) -> Option<Timestamp> {
+    fn event(&self, sent: usize) -> Option<Timestamp> {
         let (at, _) = self.history.events.get(self.happened)?;
         match at {
             At::Start(secs) => Some(self.began.after(Span::from_secs(*secs))),
             At::Cordon(secs) => Some(self.cordoned?.after(Span::from_secs(*secs))),
+            At::Bought(secs) => Some(self.bought?.after(Span::from_secs(*secs))),
+            At::Calls(calls) => (sent >= *calls).then_some(self.began),
         }
     }
 
@@ -191,7 +207,8 @@ impl Player<'_> {
     }
 
     fn poll(&mut self) {
-        while let Some(task) = &mut self.task
+        while !self.frozen
+            && let Some(task) = &mut self.task
             && task.flag.0.swap(false, Ordering::Relaxed)
         {
             let id = task.id;
@@ -203,7 +220,10 @@ impl Player<'_> {
                 self.kill(id);
             } else if let Poll::Ready(report) = polled {
                 self.wire.lock().truth.on_report(&report);
-                let idle = report.rounds.iter().all(|round| round.stored.is_none() && round.outcomes.is_empty());
+                let nothing = |stored: &Record| stored.ops.is_empty();
+                let idle = report.rounds.iter().all(|round| {
+                    round.stored.as_ref().is_none_or(nothing) && round.outcomes.is_empty()
+                });
                 self.quiet = if idle && report.notices_stored { self.quiet + 1 } else { 0 };
                 self.end(id, report.notices_stored);
             }

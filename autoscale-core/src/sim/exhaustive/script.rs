@@ -28,6 +28,10 @@ pub(in crate::sim) enum Fault {
     Failed,
     /// Half of what is there, and said so; no sample.
     Partial,
+    /// The sample is two hours old.
+    Stale,
+    /// Its sender stands still from the answer on, for 5 minutes.
+    Frozen,
     /// The answer that an earlier call of the same kind had.
     Older(u32),
 }
@@ -45,6 +49,8 @@ impl fmt::Display for Fault {
             Self::Resent => f.write_str("resent"),
             Self::Failed => f.write_str("failed"),
             Self::Partial => f.write_str("partial"),
+            Self::Stale => f.write_str("stale"),
+            Self::Frozen => f.write_str("frozen"),
             Self::Older(call) => write!(f, "older-{call}"),
         }
     }
@@ -64,6 +70,8 @@ impl FromStr for Fault {
             "resent" => return Ok(Self::Resent),
             "failed" => return Ok(Self::Failed),
             "partial" => return Ok(Self::Partial),
+            "stale" => return Ok(Self::Stale),
+            "frozen" => return Ok(Self::Frozen),
             _ => {}
         }
         number("late-answer-")
@@ -182,6 +190,8 @@ pub(in crate::sim) struct Script {
     numbers: BTreeMap<u64, u32>,
     shown: BTreeMap<u32, Shown>,
     keeps: bool,
+    /// The request whose answer freezes its sender.
+    freezes: Option<u64>,
 }
 
 impl Script {
@@ -220,9 +230,15 @@ impl Script {
             Some(Fault::Late(_)) => Fate::LateRequest,
             Some(Fault::Resent) => Fate::Resent,
             Some(Fault::Failed) => Fate::Throttled,
-            Some(Fault::Crash(_) | Fault::LateAnswer(_) | Fault::Partial | Fault::Older(_)) | None => {
-                Fate::Plain
-            }
+            Some(
+                Fault::Crash(_)
+                | Fault::LateAnswer(_)
+                | Fault::Partial
+                | Fault::Stale
+                | Fault::Frozen
+                | Fault::Older(_),
+            )
+            | None => Fate::Plain,
         }
     }
 
@@ -236,7 +252,8 @@ impl Script {
             Fault::Late(secs) => (*arrive, *answer) = (Some(Span::from_secs(secs)), None),
             Fault::LateAnswer(secs) => *answer = Some(Span::from_secs(secs)),
             Fault::Crash(_) | Fault::Resent | Fault::Failed => {}
-            Fault::Partial | Fault::Older(_) => return,
+            Fault::Frozen => self.freezes = Some(id),
+            Fault::Partial | Fault::Stale | Fault::Older(_) => return,
         }
         self.met.insert(number);
     }
@@ -273,9 +290,23 @@ impl Script {
                 }
                 self.met.insert(number);
             }
+            Some(Fault::Stale) => {
+                let Reply::Sample(samples) = &mut reply else { return reply };
+                for sample in samples {
+                    if let Reading::Value { age, .. } = &mut sample.reading {
+                        *age = age.plus(Span::from_mins(120));
+                    }
+                }
+                self.met.insert(number);
+            }
             _ => {}
         }
         reply
+    }
+
+    /// Whether the answer to this request freezes its sender.
+    pub(super) fn freezes(&mut self, id: u64) -> bool {
+        self.freezes.take_if(|request| *request == id).is_some()
     }
 
     /// For each view, the older ones of its kind that showed something else: of those alike, the oldest.
