@@ -13,9 +13,11 @@ use std::time::Instant;
 
 use history::{ALL, History};
 use play::play;
-use script::{Case, Fault, Kind};
+use script::{Case, Kind};
 
-pub(super) use script::Script;
+use crate::mutant::{Mutant, with};
+
+pub(super) use script::{Fault, Script};
 
 /// So many seconds late: within its tick, after others, after the launch delay is nearly over.
 const LATE: [u64; 3] = [20, 100, 290];
@@ -194,40 +196,29 @@ fn launch_that_never_joins() {
     check("hang");
 }
 
-/// For each mutant, the first case of each history that breaks each invariant.
-#[test]
-#[ignore = "for whoever adds a mutant"]
-fn explore() {
-    for mutant in super::mutants::EVERY {
-        let plain: Vec<String> = ALL.iter().flat_map(|history| first(mutant, history, &[Case::default()])).collect();
-        if !plain.is_empty() {
-            println!("{mutant:?}: {}", plain.join(", "));
-            continue;
-        }
-        for history in &ALL {
-            for found in first(mutant, history, &singles(history)) {
-                println!("{mutant:?}: {found}");
-            }
-        }
-    }
-}
-
-/// The first of these cases in which a mutant breaks something.
-fn first(mutant: crate::mutant::Mutant, history: &History, cases: &[Case]) -> Option<String> {
+/// Whether a mutant breaks an invariant in a history: in the run without faults, or in one of those in which this
+/// fault befalls one call. Else what was broken.
+pub(super) fn catches(
+    mutant: Mutant,
+    invariant: &str,
+    history: &str,
+    fault: Option<Fault>,
+) -> Result<Case, BTreeSet<&'static str>> {
+    let history = History::named(history).unwrap();
     let policy = history.policy();
-    cases.iter().find_map(|case| {
-        let run = crate::mutant::with(Some(mutant), || play(history, &policy, case, false));
-        let broken: BTreeSet<&str> = run.violations.iter().map(|one| one.invariant).collect();
-        (!broken.is_empty()).then(|| format!("{broken:?} {}/{case}", history.name))
-    })
-}
-
-/// The invariants that a case breaks.
-pub(super) fn broken(text: &str) -> BTreeSet<&'static str> {
-    let (name, case) = text.split_once('/').unwrap();
-    let history = History::named(name).unwrap();
-    let run = play(history, &history.policy(), &case.parse().unwrap(), false);
-    run.violations.into_iter().map(|broken| broken.invariant).collect()
+    let cases = match fault {
+        None => vec![Case::default()],
+        Some(fault) => singles(history).into_iter().filter(|case| case.befalls(fault)).collect(),
+    };
+    let mut seen = BTreeSet::new();
+    for case in cases {
+        let run = with(Some(mutant), || play(history, &policy, &case, false));
+        if run.violations.iter().any(|broken| broken.invariant == invariant) {
+            return Ok(case);
+        }
+        seen.extend(run.violations.iter().map(|broken| broken.invariant));
+    }
+    Err(seen)
 }
 
 /// `EXHAUSTIVE_CASE=removal/7:crash-landed` plays one case and writes down what happened.

@@ -269,8 +269,9 @@ impl Player<'_> {
     fn astray(&self, net: &Net) -> Option<String> {
         let world = &net.world;
         let alive = world.alive().len() as u32;
-        if alive != self.history.nodes {
-            return Some(format!("{alive} instances are alive, not {}", self.history.nodes));
+        let (least, most) = self.history.nodes;
+        if alive < least || alive > most {
+            return Some(format!("{alive} instances are alive, not {least} to {most}"));
         }
         let marked = world.cluster.nodes.values().find(|node| node.mark.is_some() || node.unschedulable);
         if let Some(node) = marked {

@@ -90,6 +90,11 @@ impl Case {
     pub(super) fn of<const N: usize>(faults: [(u32, Fault); N]) -> Self {
         Self(faults.into_iter().collect())
     }
+
+    /// Whether this is the fault of one of its calls.
+    pub(super) fn befalls(&self, fault: Fault) -> bool {
+        self.0.values().any(|known| *known == fault)
+    }
 }
 
 impl fmt::Display for Case {
