@@ -41,6 +41,8 @@ pub(super) struct Ticking<'a> {
     notices: Vec<IncomingNotice>,
     /// After an unknown answer the next step is a swap, whatever else there is to do.
     must_write: bool,
+    /// Rounds in a row in which nothing moved.
+    idle: u32,
     report: Report,
 }
 
@@ -59,6 +61,7 @@ impl<'a> Ticking<'a> {
             began: clock.boot(),
             notices,
             must_write: false,
+            idle: 0,
             report,
         }
     }
@@ -123,7 +126,7 @@ impl<'a> Ticking<'a> {
                 return Ok(Ended::Busy { holder, until });
             }
         }
-        let mut idle = 0;
+        self.idle = 0;
         let mut scope = wanted(policy, &record, ports.clock.now());
         loop {
             let view = observe(ports, policy, &scope, self.call()).await;
@@ -138,17 +141,16 @@ impl<'a> Ticking<'a> {
                 scope = needs;
                 continue;
             }
-            let Some((version, moved, more)) =
+            let Some((version, more)) =
                 self.round(&expected, &mut record, (view, tick), planned).await?
             else {
                 return Ok(Ended::Done);
             };
             expected = Expected::At(version);
-            idle = if moved { 0 } else { idle + 1 };
-            if !more || idle > MAX_IDLE_ROUNDS {
+            if !more {
                 return Ok(Ended::Done);
             }
-            if !moved {
+            if self.idle > 0 {
                 ports.clock.sleep(PAUSE.min(self.left())).await;
             }
             scope = wanted(policy, &record, ports.clock.now());
@@ -169,14 +171,14 @@ impl<'a> Ticking<'a> {
 
     /// Stores a decision, performs what it authorises, stores what became of it.
     ///
-    /// `None` when nothing was due. Else the new version, whether anything moved, and whether another round is worth it.
+    /// `None` when nothing was due. Else the new version, and whether another round is worth it.
     async fn round(
         &mut self,
         expected: &Expected,
         record: &mut Record,
         (view, tick): (View, Tick),
         planned: Planned,
-    ) -> Result<Option<(Version, bool, bool)>, Step> {
+    ) -> Result<Option<(Version, bool)>, Step> {
         let Driver { policy, ports, .. } = self.driver;
         let Planned { next, changed, explanation, wake_in, .. } = planned;
         self.report.wake_in = wake_in;
@@ -221,8 +223,10 @@ impl<'a> Ticking<'a> {
         }
         let outcomes = perform(ports, effects, self.stop(), self.call()).await;
         let mut settled = settle(policy, record, &outcomes, &self.brings(), ports.clock.now());
-        let moved = settled.ops != record.ops;
-        let worth = self.left() > PAUSE && self.report.rounds.len() < MAX_ROUNDS && !self.driver.is_parked();
+        self.idle = if settled.ops == record.ops { self.idle + 1 } else { 0 };
+        // The last round of a tick gives the lease back, whatever ends it.
+        let patient = self.idle <= MAX_IDLE_ROUNDS;
+        let worth = patient && self.left() > PAUSE && self.report.rounds.len() < MAX_ROUNDS && !self.driver.is_parked();
         let more = worth && settled.ops.iter().any(is_pressing);
         if !more {
             settled = released(settled);
@@ -241,7 +245,7 @@ impl<'a> Ticking<'a> {
         };
         self.last().outcomes = outcomes;
         *record = settled;
-        Ok(Some((version, moved, more)))
+        Ok(Some((version, more)))
     }
 
     fn last(&mut self) -> &mut Round {
