@@ -314,7 +314,9 @@ fn drain(work: &Work<'_>, scene: &Scene<'_>, pool: &PoolPolicy, op: &Op, remove:
     if remove.why == RemoveWhy::CordonOnly {
         return if work.now >= remove.deadline { rolling_back(Rollback::Void) } else { stay };
     }
-    if remove.state == RemoveState::Cordoned && !is_marked(node, &work.next, op) {
+    // A person who uncordons a node leaves our mark on it: both have to be there (fault F30).
+    let closed = node.unschedulable && is_marked(node, &work.next, op);
+    if remove.state == RemoveState::Cordoned && !closed {
         return rolling_back(Rollback::Uncordoned);
     }
     let surveyed = cluster.scope.covers(name);
