@@ -26,11 +26,12 @@ const TABLE: [Row; 28] = [
     (OverwriteOnLost, "I2", "paused", None),
     (MissingIsZero, "I14", "removal", Some(Fault::Partial)),
     (StaleIsFresh, "I14", "removal", Some(Fault::Stale)),
-    (FailedListIsEmpty, "I5", "replacement", Some(Fault::Failed)),
+    // Nodes without an instance are counted as well: most empty lists do no harm.
+    (FailedListIsEmpty, "L1", "replacement", Some(Fault::LostRequest)),
     (LaunchedNotCounted, "I5", "lagging", None),
-    (UncertainNotCounted, "I5", "lagging", Some(Fault::Crash(2))),
-    (IgnoreOpenAction, "I1", "launch", None),
-    (IgnoreMin, "I6", "removal", None),
+    (UncertainNotCounted, "L1", "replacement", None),
+    (IgnoreOpenAction, "I1", "hang", None),
+    (IgnoreMin, "I6", "floor", None),
     (IgnorePause, "I15", "paused", None),
     // What belongs to nobody, or to the control plane, is no member in the first place: the protected node is what is left.
     (IgnoreOwnership, "I7", "protected", None),

@@ -41,7 +41,7 @@ pub(super) struct History {
 }
 
 /// Every history.
-pub(super) const ALL: [History; 13] = [
+pub(super) const ALL: [History; 14] = [
     History {
         name: "launch",
         min: 2,
@@ -155,12 +155,12 @@ pub(super) const ALL: [History; 13] = [
     History {
         name: "rebalance",
         min: 2,
-        workers: 3,
+        workers: 2,
         pods: (1, 20, 2),
         cpu: 50,
         events: &[(At::Start(30), recommend)],
         // A drain that runs out of time is not begun again: the node stays until the pool shrinks.
-        nodes: (3, 4),
+        nodes: (2, 3),
         bought: (1, 1),
         ticks: 9,
     },
@@ -184,6 +184,17 @@ pub(super) const ALL: [History; 13] = [
         events: &[(At::Start(1), hang), (At::Start(30), rush), (At::Bought(5), no_hang)],
         nodes: (3, 3),
         bought: (2, 2),
+        ticks: 8,
+    },
+    History {
+        name: "floor",
+        min: 2,
+        workers: 2,
+        pods: (1, 20, 2),
+        cpu: 10,
+        events: &[],
+        nodes: (2, 2),
+        bought: (0, 0),
         ticks: 8,
     },
 ];

@@ -94,7 +94,7 @@ fn pairs(history: &History) -> Vec<Case> {
 }
 
 /// A request of a dead process lands a moment before or after its death, which nobody can tell apart later.
-const PAIRED: &[usize] = &[0, 2];
+const PAIRED: &[usize] = &[0, 2, 3];
 
 /// The histories in which every pair is played. The others are there for one kind of fault or mutant each.
 const PAIRS: [&str; 7] =
@@ -184,6 +184,11 @@ fn replacement_while_the_list_lags() {
 #[test]
 fn rebalance() {
     check("rebalance");
+}
+
+#[test]
+fn nothing_below_the_minimum() {
+    check("floor");
 }
 
 #[test]
