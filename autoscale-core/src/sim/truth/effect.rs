@@ -62,7 +62,12 @@ fn allows(record: &Record, call: &Call) -> bool {
         }),
         Call::Terminate(order) => any(&|op| terminates(op, &order.instance)),
         Call::Cordon(order) => any(&|op| {
-            moves(op, order, record, |state| matches!(state, RemoveState::Planned | RemoveState::Cordoned))
+            moves(op, order, record, |state| {
+                matches!(
+                    state,
+                    RemoveState::Planned | RemoveState::Cordoned | RemoveState::Terminating { .. }
+                )
+            })
         }),
         Call::Uncordon(order) => {
             any(&|op| moves(op, order, record, |state| matches!(state, RemoveState::RollingBack { .. })))
