@@ -141,8 +141,7 @@ impl<'a> Ticking<'a> {
                 scope = needs;
                 continue;
             }
-            let Some((version, more)) =
-                self.round(&expected, &mut record, (view, tick), planned).await?
+            let Some((version, more)) = self.round(&expected, &mut record, (view, tick), planned).await?
             else {
                 return Ok(Ended::Done);
             };
@@ -226,7 +225,10 @@ impl<'a> Ticking<'a> {
         self.idle = if settled.ops == record.ops { self.idle + 1 } else { 0 };
         // The last round of a tick gives the lease back, whatever ends it.
         let patient = self.idle <= MAX_IDLE_ROUNDS;
-        let worth = patient && self.left() > PAUSE && self.report.rounds.len() < MAX_ROUNDS && !self.driver.is_parked();
+        let worth = patient
+            && self.left() > PAUSE
+            && self.report.rounds.len() < MAX_ROUNDS
+            && !self.driver.is_parked();
         let more = worth && settled.ops.iter().any(is_pressing);
         if !more {
             settled = released(settled);

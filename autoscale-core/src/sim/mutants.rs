@@ -55,7 +55,9 @@ fn every_mutant_is_caught_by_name() {
     for (mutant, invariant, history, fault) in TABLE {
         match catches(mutant, invariant, history, fault) {
             Ok(case) => println!("{mutant:?} breaks {invariant} in {history}/{case}"),
-            Err(seen) => missed.push(format!("{mutant:?} does not break {invariant} in {history}, but {seen:?}")),
+            Err(seen) => {
+                missed.push(format!("{mutant:?} does not break {invariant} in {history}, but {seen:?}"))
+            }
         }
     }
     assert!(missed.is_empty(), "{missed:#?}");

@@ -24,13 +24,8 @@ const LATE: [u64; 3] = [20, 100, 290];
 
 /// Everything that can befall a call of a kind, apart from crashes and older views.
 fn answers(kind: Kind) -> Vec<Fault> {
-    let mut faults = vec![
-        Fault::LostRequest,
-        Fault::LateAnswer(4),
-        Fault::LateAnswer(7),
-        Fault::Failed,
-        Fault::Frozen,
-    ];
+    let mut faults =
+        vec![Fault::LostRequest, Fault::LateAnswer(4), Fault::LateAnswer(7), Fault::Failed, Fault::Frozen];
     match kind {
         Kind::Load => {}
         Kind::List | Kind::Survey => faults.push(Fault::Partial),
@@ -97,8 +92,7 @@ fn pairs(history: &History) -> Vec<Case> {
 const PAIRED: &[usize] = &[0, 2, 3];
 
 /// The histories in which every pair is played. The others are there for one kind of fault or mutant each.
-const PAIRS: [&str; 7] =
-    ["launch", "no-capacity", "removal", "blocked", "recall", "replacement", "rebuild"];
+const PAIRS: [&str; 7] = ["launch", "no-capacity", "removal", "blocked", "recall", "replacement", "rebuild"];
 
 fn check(name: &str) {
     let history = History::named(name).unwrap();

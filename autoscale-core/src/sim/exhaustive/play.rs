@@ -92,7 +92,8 @@ pub(super) fn play(history: &History, policy: &Arc<Policy>, case: &Case, keeps: 
     net.log = keeps.then(Vec::new);
     let began = net.world.now();
     let wire = Wire::new(net);
-    let driver = Driver::new(policy.clone(), ports(&wire, 1)).with_scope("sim").with_launch_delay(Span::from_mins(5));
+    let driver =
+        Driver::new(policy.clone(), ports(&wire, 1)).with_scope("sim").with_launch_delay(Span::from_mins(5));
     Player {
         history,
         wire,
@@ -200,8 +201,7 @@ impl Player<'_> {
             net.truth.on_start(id);
         }
         let driver = self.driver.clone();
-        let trigger =
-            if notices.is_empty() { Trigger::Schedule } else { Trigger::Notices(notices.clone()) };
+        let trigger = if notices.is_empty() { Trigger::Schedule } else { Trigger::Notices(notices.clone()) };
         let future = Box::pin(async move { driver.tick(&trigger).await });
         self.task = Some(Task { id, future, flag: Arc::new(Flag(AtomicBool::new(true))), notices });
     }
@@ -221,9 +221,10 @@ impl Player<'_> {
             } else if let Poll::Ready(report) = polled {
                 self.wire.lock().truth.on_report(&report);
                 let nothing = |stored: &Record| stored.ops.is_empty();
-                let idle = report.rounds.iter().all(|round| {
-                    round.stored.as_ref().is_none_or(nothing) && round.outcomes.is_empty()
-                });
+                let idle = report
+                    .rounds
+                    .iter()
+                    .all(|round| round.stored.as_ref().is_none_or(nothing) && round.outcomes.is_empty());
                 self.quiet = if idle && report.notices_stored { self.quiet + 1 } else { 0 };
                 self.end(id, report.notices_stored);
             }

@@ -266,7 +266,9 @@ impl Script {
     /// What its sender is told in place of what the server says.
     pub(in crate::sim) fn revise(&mut self, id: u64, mut reply: Reply) -> Reply {
         let Some(number) = self.numbers.remove(&id) else { return reply };
-        if self.keeps && let Some(shown) = Shown::of(&reply) {
+        if self.keeps
+            && let Some(shown) = Shown::of(&reply)
+        {
             self.shown.insert(number, shown);
         }
         match self.fault(number) {
