@@ -2,9 +2,15 @@
 // `memory`: without that feature the page is shown all the same, and only its examples are not run.
 #![cfg_attr(any(feature = "memory", not(doctest)), doc = include_str!("../README.md"))]
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod data;
 #[cfg(feature = "driver")]
 pub mod driver;
+#[cfg(any(feature = "file", feature = "objects"))]
+mod envelope;
+#[cfg(feature = "file")]
+pub mod file;
 pub mod logic;
 #[cfg(feature = "memory")]
 #[cfg_attr(
@@ -13,6 +19,8 @@ pub mod logic;
 )]
 pub mod memory;
 mod mutant;
+#[cfg(feature = "objects")]
+pub mod objects;
 #[cfg(feature = "driver")]
 pub mod ports;
 #[cfg(feature = "sim")]

@@ -81,7 +81,7 @@ pub(crate) const fn on(_: Mutant) -> bool {
 }
 
 /// Runs something with the shipping code changed.
-#[cfg(test)]
+#[cfg(all(test, feature = "sim"))]
 pub(crate) fn with<T>(mutant: Option<Mutant>, run: impl FnOnce() -> T) -> T {
     ACTIVE.set(mutant);
     let result = run();

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const HARD_CAP: usize = 500;
 
 /// Each module and those it may name, besides itself. Arrows point down only.
-const FLOORS: [(&str, &[&str]); 7] = [
+const FLOORS: [(&str, &[&str]); 10] = [
     ("words", &[]),
     ("data", &["words"]),
     ("logic", &["words", "data"]),
@@ -16,6 +16,9 @@ const FLOORS: [(&str, &[&str]); 7] = [
     ("driver", &["words", "data", "logic", "ports"]),
     ("memory", &["words", "data", "ports", "driver"]),
     ("sim", &["words", "data", "logic", "ports", "driver", "memory"]),
+    ("conformance", &["words", "data", "ports"]),
+    ("file", &["words", "data", "ports"]),
+    ("objects", &["words", "data", "ports"]),
 ];
 
 /// What would make a decision depend on more than its arguments. A hash map may be looked up but never iterated; as long
@@ -62,7 +65,8 @@ fn sources(folder: &Path) -> Vec<Source> {
                 folders.push(path);
             } else if path.extension().is_some_and(|ending| ending == "rs") {
                 let text = fs::read_to_string(&path).unwrap();
-                let is_test = path.file_stem().is_some_and(|stem| stem == "tests" || stem == "testing");
+                let is_test = path.file_stem().is_some_and(|stem| stem == "tests" || stem == "testing")
+                    || path.components().any(|part| part.as_os_str() == "broken");
                 let code = if is_test { String::new() } else { shipping(&text) };
                 found.push(Source { path, lines: text.lines().count(), code });
             }
@@ -155,9 +159,9 @@ fn every_module_belongs_to_a_floor() {
     let mut floors: Vec<&str> = FLOORS.iter().map(|(floor, _)| *floor).collect();
     floors.sort_unstable();
     assert_eq!(modules, floors);
-    // Deliberate mistakes for the unit tests: below every floor, and nothing in any other build.
+    // How `file` and `objects` keep a record; deliberate mistakes for the unit tests, which are nothing in any other build.
     let private: Vec<&str> = lib.lines().filter(|line| line.starts_with("mod ")).collect();
-    assert_eq!(private, ["mod mutant;"]);
+    assert_eq!(private, ["mod envelope;", "mod mutant;"]);
 }
 
 #[test]
@@ -175,7 +179,7 @@ fn decisions_depend_on_nothing_but_their_arguments() {
 #[test]
 fn only_the_clock_reads_a_clock() {
     let mut wrong = Vec::new();
-    for floor in ["ports", "driver", "memory", "sim"] {
+    for floor in ["ports", "driver", "memory", "sim", "conformance", "file", "objects"] {
         for file in sources(&core().join(floor)) {
             let may = ["ports/clock.rs", "driver/run.rs"].iter().any(|name| file.path.ends_with(name));
             let found = ["SystemTime", "Instant", "RandomState", "std::env", "thread_rng"]

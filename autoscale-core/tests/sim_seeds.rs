@@ -31,7 +31,7 @@ type Found =
 /// `SIM_SEEDS` sets how many seeds, `SIM_FIRST` the first of them.
 #[test]
 fn no_seed_breaks_an_invariant() {
-    let (first, seeds) = (count("SIM_FIRST", 1), count("SIM_SEEDS", 200));
+    let (first, seeds) = (count("SIM_FIRST", 1), count("SIM_SEEDS", 2_000));
     let next = AtomicU64::new(first);
     let all: Mutex<Found> = Mutex::default();
     let threads = std::thread::available_parallelism().map_or(2, usize::from);

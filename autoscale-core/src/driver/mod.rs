@@ -10,12 +10,13 @@ mod seal;
 mod store;
 mod tick;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use crate::data::policy::Policy;
+use crate::data::record::Record;
 use crate::ports::{Clock, Drainer, Ids, MetricsSource, NodeProvider, StateStore};
-use crate::words::Span;
+use crate::words::{Inc, Span, Ver};
 
 pub use operate::OperatorError;
 pub use report::{Ended, Report, Round, Trigger};
@@ -63,13 +64,22 @@ pub struct Driver {
     scope: String,
     launch_delay: Span,
     parked: Arc<AtomicBool>,
+    /// The newest record that this process has seen.
+    newest: Arc<Mutex<Option<(Inc, Ver)>>>,
 }
 
 impl Driver {
     /// A driver of one policy over the given ports, with EC2's launch delay of 7 minutes.
     pub fn new(policy: Arc<Policy>, ports: Ports) -> Self {
         let launch_delay = Span::from_mins(7);
-        Self { policy, ports, scope: String::new(), launch_delay, parked: Arc::default() }
+        Self {
+            policy,
+            ports,
+            scope: String::new(),
+            launch_delay,
+            parked: Arc::default(),
+            newest: Arc::default(),
+        }
     }
 
     /// Names the account and region the provider works in; part of the record's fingerprint.
@@ -103,6 +113,19 @@ impl Driver {
     /// store, and send nothing either.
     pub fn park(&self) {
         self.parked.store(true, Ordering::Release);
+    }
+
+    /// The newest record that this process has seen so far. A load that is begun now must not find an older one.
+    fn newest(&self) -> Option<(Inc, Ver)> {
+        self.newest.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    /// Remembers a record, unless a newer one of the same incarnation is known.
+    fn remember(&self, record: &Record) {
+        let mut newest = self.newest.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if newest.as_ref().is_none_or(|(inc, ver)| *inc != record.inc || *ver < record.ver) {
+            *newest = Some((record.inc.clone(), record.ver));
+        }
     }
 
     fn is_parked(&self) -> bool {

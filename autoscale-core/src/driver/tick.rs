@@ -106,6 +106,7 @@ impl<'a> Ticking<'a> {
     async fn attempt(&mut self) -> Result<Ended, Step> {
         let Driver { policy, ports, scope, .. } = self.driver;
         let fingerprint = Fingerprint::of(policy.cluster(), scope);
+        let known = self.driver.newest();
         let (mut expected, mut record) = match load(ports, self.call()).await.map_err(Step::End)? {
             Some((version, record)) => (Expected::At(version), record),
             None => {
@@ -126,6 +127,15 @@ impl<'a> Ticking<'a> {
                 return Ok(Ended::Busy { holder, until });
             }
         }
+        if let Some((inc, ver)) = known.filter(|(inc, ver)| *inc == record.inc && record.ver < *ver) {
+            let why = format!(
+                "the store returned version {} of record {inc} after version {ver}: its reads are not consistent, or an \
+                 older copy was restored. Delete the record to have it rebuilt from what is running",
+                record.ver
+            );
+            return Ok(Ended::Halted { why });
+        }
+        self.driver.remember(&record);
         self.idle = 0;
         let mut scope = wanted(policy, &record, ports.clock.now());
         loop {
@@ -179,7 +189,7 @@ impl<'a> Ticking<'a> {
         planned: Planned,
     ) -> Result<Option<(Version, bool)>, Step> {
         let Driver { policy, ports, .. } = self.driver;
-        let Planned { next, changed, explanation, wake_in, .. } = planned;
+        let Planned { next, changed, storable, notices_taken, explanation, wake_in, .. } = planned;
         self.report.wake_in = wake_in;
         self.report.alarms.clone_from(&explanation.alarms);
         let before = std::mem::replace(record, next);
@@ -199,14 +209,14 @@ impl<'a> Ticking<'a> {
             let read = due(policy, &self.last().before.clone(), &self.last().view.clone());
             drop(perform(ports, read, self.stop(), self.call()).await);
         }
-        if !changed && !self.must_write {
-            self.report.notices_stored = true;
+        if !storable || (!changed && !self.must_write) {
+            self.report.notices_stored |= notices_taken;
             return Ok(None);
         }
         let mut version = self.write(expected, record).await?.map_err(|_| Step::StartOver)?;
         self.must_write = false;
+        self.report.notices_stored |= notices_taken;
         self.notices.clear();
-        self.report.notices_stored = true;
         let effects = due(policy, record, &self.last().view);
         let late = self.left() == Span::ZERO && !mutant::on(Mutant::IgnoreNotAfter);
         let parked = self.driver.is_parked() || late;
@@ -221,6 +231,7 @@ impl<'a> Ticking<'a> {
             return Ok(None);
         }
         let outcomes = perform(ports, effects, self.stop(), self.call()).await;
+        self.last().outcomes.clone_from(&outcomes);
         let mut settled = settle(policy, record, &outcomes, &self.brings(), ports.clock.now());
         self.idle = if settled.ops == record.ops { self.idle + 1 } else { 0 };
         // The last round of a tick gives the lease back, whatever ends it.
@@ -245,7 +256,6 @@ impl<'a> Ticking<'a> {
             }
             Err(_) => return Err(Step::StartOver),
         };
-        self.last().outcomes = outcomes;
         *record = settled;
         Ok(Some((version, more)))
     }
@@ -261,7 +271,10 @@ impl<'a> Ticking<'a> {
         record: &Record,
     ) -> Result<Result<Version, Option<(Version, Box<Record>)>>, Step> {
         match swap(&self.driver.ports, expected, record, self.call()).await.map_err(Step::End)? {
-            Written::Applied(version) => Ok(Ok(version)),
+            Written::Applied(version) => {
+                self.driver.remember(record);
+                Ok(Ok(version))
+            }
             Written::Lost(current) => Ok(Err(current)),
             Written::Unknown => {
                 self.must_write = true;
@@ -274,10 +287,11 @@ impl<'a> Ticking<'a> {
     async fn append(&mut self, expected: Expected, record: &Record) -> Result<(), Step> {
         if !self.notices.is_empty() {
             let now = self.driver.ports.clock.now();
-            if let Some(next) = append_notices(record, &self.notices, &self.brings(), now) {
+            let (next, all) = append_notices(record, &self.notices, &self.brings(), now);
+            if let Some(next) = next {
                 self.write(&expected, &next).await?.map_err(|_| Step::StartOver)?;
             }
-            self.report.notices_stored = true;
+            self.report.notices_stored = all;
         }
         Ok(())
     }

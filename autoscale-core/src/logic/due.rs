@@ -17,7 +17,7 @@ use crate::words::{Deadline, InstanceId, NodeName, NodeUid, Ver};
 pub fn due(policy: &Policy, record: &Record, view: &View) -> Vec<Effect> {
     let cluster = view.cluster.known().filter(|cluster| cluster.complete);
     let seen = Seen { policy, record, view, cluster };
-    let orders = record.ops.iter().filter(|op| policy.pool(&op.pool).is_some()).filter_map(|op| {
+    let orders = record.ops.iter().filter_map(|op| {
         let order = match &op.kind {
             OpKind::Launch(launch) => seen.launch(op, launch),
             OpKind::Remove(remove) => seen.remove(op, remove),
@@ -47,7 +47,10 @@ impl Seen<'_> {
                     not_after: Deadline::default(),
                 }))
             }
-            LaunchState::Terminating { instance, accepted, .. } => self.terminate(instance, *accepted),
+            // A node that joined late would have made it a removal: the survey has to have shown that there is none.
+            LaunchState::Terminating { instance, accepted, .. } => {
+                self.cluster.and_then(|_| self.terminate(instance, *accepted))
+            }
             LaunchState::Planned
             | LaunchState::Sent
             | LaunchState::Cooling { .. }

@@ -184,8 +184,8 @@ pub(crate) fn next_step(op: &Op, now: Elapsed) -> String {
                 LaunchState::Sent => format!(
                     "{offering}: sent, waits for a definite answer; else the same token is sent again"
                 ),
-                LaunchState::Cooling { until } => {
-                    format!("{offering}: unclear twice, asked again in {}", until.since(now).rounded())
+                LaunchState::Cooling { until, .. } => {
+                    format!("{offering}: not certain yet, asked again in {}", until.since(now).rounded())
                 }
                 LaunchState::Refused { .. } => format!("{offering}: refused, the next attempt follows"),
                 LaunchState::Launched { instance, .. } => {

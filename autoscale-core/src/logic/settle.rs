@@ -43,17 +43,17 @@ fn was_rolled_back(op: &Op) -> bool {
 
 /// The record with notices appended and nothing else changed: any tick may do this, without the lease (rule R12).
 ///
-/// `None` when there is nothing new to store.
+/// The record is `None` when there is nothing new to store; the flag says whether every notice found room.
 pub fn append_notices(
     record: &Record,
     incoming: &[IncomingNotice],
     tick: &Tick,
     now: Timestamp,
-) -> Option<Record> {
+) -> (Option<Record>, bool) {
     let mut next = Record { lease: record.lease.clone(), ..written(record, tick, now) };
     let elapsed = next.time.elapsed;
-    take_in(&mut next, incoming, elapsed);
-    (next.notices != record.notices).then_some(next)
+    let dropped = take_in(&mut next, incoming, elapsed);
+    ((next.notices != record.notices).then_some(next), dropped == 0)
 }
 
 /// The record without a lease: the tick is over.
@@ -99,11 +99,11 @@ fn settle_launch(launch: &mut Launch, outcome: &Outcome, now: Elapsed, delay: Sp
             launch.state = LaunchState::Refused { why: why.clone() };
         }
         // Another copy may still be under way, or has already bought something: nothing is certain yet.
-        (Answer::Refused(_), LaunchState::Sent) => cool(launch, now, delay),
+        (Answer::Refused(why), LaunchState::Sent) => cool(launch, Some(why.clone()), now, delay),
         (Answer::Unclear { why }, LaunchState::Sent) if mutant::on(Mutant::NextAttemptAtOnce) => {
             launch.state = LaunchState::Refused { why: Refusal::NoCapacity { why: why.clone() } };
         }
-        (Answer::Unclear { .. }, LaunchState::Sent) if !sole => cool(launch, now, delay),
+        (Answer::Unclear { .. }, LaunchState::Sent) if !sole => cool(launch, None, now, delay),
         _ => {}
     }
     false
@@ -118,9 +118,9 @@ fn unsent(launch: &mut Launch) {
     }
 }
 
-fn cool(launch: &mut Launch, now: Elapsed, delay: Span) {
+fn cool(launch: &mut Launch, refused: Option<Refusal>, now: Elapsed, delay: Span) {
     let sent = launch.attempt.sent_at.unwrap_or(now);
-    launch.state = LaunchState::Cooling { until: sent.after(delay) };
+    launch.state = LaunchState::Cooling { until: sent.after(delay), refused };
 }
 
 /// Returns whether the operation is over.

@@ -26,6 +26,15 @@ impl Metrics {
         };
     }
 
+    /// A measurement of something else, until the next scrape; or none.
+    #[cfg(all(test, feature = "conformance"))]
+    pub(crate) fn measured(&mut self, query: SignalQuery, number: Option<(Fixed, Timestamp)>) {
+        match number {
+            Some(number) => self.last.insert(query, number),
+            None => self.last.remove(&query),
+        };
+    }
+
     /// Measures `cpu` and `memory` of each pool over its Ready, schedulable nodes.
     pub(crate) fn scrape(&mut self, cluster: &Cluster, now: Timestamp) {
         let mut pools: BTreeMap<&PoolName, [u64; 4]> = BTreeMap::new();

@@ -55,6 +55,8 @@ pub use settings::{BEGINNING, Settings};
 pub use workload::{Keep, Workload, WorkloadId};
 pub use world::World;
 
+#[cfg(all(test, feature = "conformance"))]
+pub(crate) use cloud::New;
 #[cfg(feature = "sim")]
 pub(crate) use {cloud::Machine, cluster::Wait, ports::boot};
 

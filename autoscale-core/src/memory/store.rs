@@ -31,9 +31,9 @@ impl Store {
         Swapped::Applied(self.name())
     }
 
-    /// Somebody deletes the value; versions go on all the same.
-    #[cfg(all(test, feature = "sim"))]
-    pub(crate) fn delete(&mut self) {
+    /// Somebody deletes the value. Its versions are not used again.
+    #[cfg(all(test, any(feature = "conformance", feature = "sim")))]
+    pub(crate) fn erase(&mut self) {
         self.bytes = None;
     }
 

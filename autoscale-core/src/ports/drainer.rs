@@ -16,7 +16,8 @@ use crate::data::view::{ClusterView, Scope};
 ///   a higher stamp is left as it is (`Superseded`), and the stamp on a node never decreases.
 /// - `cordon` leaves the order's mark on the node, `uncordon` takes it away.
 /// - `evict` asks each pod once, by uid, through the API that honours budgets, and returns without waiting.
-/// - `forget` deletes the Node object only if it has the order's uid.
+/// - `forget` deletes the Node object only if it has the order's uid; one with another uid is left, and that is `Ok` or
+///   `NotFound`.
 /// - Nothing is sent after an order's `not_after`.
 ///
 /// # Idempotency
@@ -44,7 +45,7 @@ pub trait Drainer: Debug + Send + Sync + 'static {
     /// Asks pods to leave: what left, what is left, what blocks.
     ///
     /// # Errors
-    /// `Unclear`, `Denied`, `NotSent`, `Unavailable`; what blocks single pods is in the answer.
+    /// `Unclear`, `Throttled`, `Denied`, `NotSent`, `Unavailable`; what blocks single pods is in the answer.
     async fn evict(&self, order: &EvictOrder) -> Result<EvictPass>;
 
     /// Deletes a Node object; one that is gone already is `Ok`.

@@ -14,10 +14,11 @@ use crate::data::view::Listing;
 /// - `list` reports every instance with the tags of the order's cluster or the user's own worker tag; each page was
 ///   read, or `complete` is false. Absence proves nothing: the list may lag.
 /// - `launch` with the same token names the same instance, however often and by whomever it is sent. It sends
-///   exactly one copy: no retries inside.
+///   exactly one copy: no retries inside. With other parameters it is `TokenMismatch`; once that instance is gone,
+///   `TokenSpent`, or the same instance again.
 /// - A launch that was refused is an error other than `Unclear` only when this request bought nothing and will not.
-/// - `terminate` touches only an instance that carries the tags of the order's cluster and the role of a worker;
-///   an instance that is gone already is `Ok`.
+/// - `terminate` touches only an instance that carries the tags of the order's cluster and the role of a worker, or the
+///   user's own worker tag; an instance that is gone already is `Ok`.
 /// - Nothing is sent after an order's `not_after`.
 /// - Nothing is tagged after its birth.
 ///

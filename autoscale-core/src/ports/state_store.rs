@@ -109,7 +109,7 @@ pub enum Swapped {
 /// - `load` is strongly consistent: it reports the last applied swap.
 /// - `swap` replaces the value only if what is stored is exactly what is expected; of any number of racing swaps
 ///   over one expected state at most one is applied.
-/// - `bytes` come back as they were given. The backend does not look into them, and does not judge `write_id`.
+/// - `bytes` are UTF-8, at most 200 KiB, and come back as they were given. The backend does not look into them, and does not judge `write_id`.
 /// - A swap that may have left the process is never an error: it is `Unknown`.
 /// - There is no lock, no unlock, no expiry.
 ///
@@ -120,7 +120,8 @@ pub trait StateStore: Debug + Send + Sync + 'static {
     /// What is stored now.
     ///
     /// # Errors
-    /// `Unavailable`, `Throttled`, `Denied`, or `Invalid` for a value that is not ours.
+    /// `Unavailable`, `Throttled`, `Denied`, `NotFound` when there is no such table, bucket or folder, or `Invalid` for a
+    /// value that is not ours.
     async fn load(&self) -> Result<Option<Loaded>>;
 
     /// Replaces it.

@@ -14,30 +14,30 @@ use autoscale_core::words::{
     Timestamp, WriteId, Zone,
 };
 
-pub const DELAY: Span = Span::from_mins(7);
+pub(crate) const DELAY: Span = Span::from_mins(7);
 const START: i64 = 1_700_000_000_000;
 
-pub fn web() -> PoolBuilder {
+pub(crate) fn web() -> PoolBuilder {
     PoolPolicy::builder("web").with_zones(["a", "b", "c"]).with_shape("m", 1_000, 4 << 30, 10)
 }
 
 #[derive(Clone, Debug)]
-pub struct Lab {
-    pub policy: Policy,
-    pub record: Record,
-    pub instances: Vec<Instance>,
-    pub cluster: ClusterView,
-    pub samples: Vec<Sample>,
-    pub notices: Vec<IncomingNotice>,
-    pub list_fails: bool,
-    pub survey_fails: bool,
-    pub now: i64,
+pub(crate) struct Lab {
+    pub(crate) policy: Policy,
+    pub(crate) record: Record,
+    pub(crate) instances: Vec<Instance>,
+    pub(crate) cluster: ClusterView,
+    pub(crate) samples: Vec<Sample>,
+    pub(crate) notices: Vec<IncomingNotice>,
+    pub(crate) list_fails: bool,
+    pub(crate) survey_fails: bool,
+    pub(crate) now: i64,
     holder: String,
     writes: u64,
 }
 
 impl Lab {
-    pub fn new(pool: PoolBuilder) -> Self {
+    pub(crate) fn new(pool: PoolBuilder) -> Self {
         let policy = Policy::builder("shop").with_pool(pool).build().unwrap();
         let now = Timestamp::from_millis(START);
         let fingerprint = Fingerprint::of(policy.cluster(), "");
@@ -60,7 +60,7 @@ impl Lab {
     }
 
     /// With one member in each zone named, an hour old, and `cpu` at half.
-    pub fn with_nodes(pool: PoolBuilder, zones: &[&str]) -> Self {
+    pub(crate) fn with_nodes(pool: PoolBuilder, zones: &[&str]) -> Self {
         let mut lab = Self::new(pool);
         zones.iter().for_each(|zone| {
             lab.node(zone);
@@ -73,11 +73,11 @@ impl Lab {
         lab
     }
 
-    pub fn node(&mut self, zone: &str) -> InstanceId {
+    pub(crate) fn node(&mut self, zone: &str) -> InstanceId {
         self.joined(&format!("i-{}", self.instances.len()), zone, Purchase::Spot, START - 3_600_000)
     }
 
-    pub fn joined(&mut self, id: &str, zone: &str, purchase: Purchase, at: i64) -> InstanceId {
+    pub(crate) fn joined(&mut self, id: &str, zone: &str, purchase: Purchase, at: i64) -> InstanceId {
         let id = InstanceId::new(id).unwrap();
         let mut instance = Instance::new(id.clone(), Ownership::Ours);
         instance.pool = Some(pool());
@@ -95,18 +95,18 @@ impl Lab {
         id
     }
 
-    pub fn cpu(&mut self, value: f64) {
+    pub(crate) fn cpu(&mut self, value: f64) {
         let reading = Reading::Value { value: Fixed::from_f64(value).unwrap(), age: Span::from_secs(15) };
         self.signal("cpu", reading);
     }
 
-    pub fn signal(&mut self, name: &str, reading: Reading) {
+    pub(crate) fn signal(&mut self, name: &str, reading: Reading) {
         let query = SignalQuery::new(pool(), SignalName::new(name).unwrap());
         self.samples.retain(|sample| sample.query != query);
         self.samples.push(Sample::new(query, reading));
     }
 
-    pub fn pending(&mut self, count: usize, milli: u64) {
+    pub(crate) fn pending(&mut self, count: usize, milli: u64) {
         self.cluster.pods.retain(|pod| pod.node.is_some());
         for i in 0..count {
             let mut pod = self.pod(&format!("waits-{i}"), milli);
@@ -115,7 +115,7 @@ impl Lab {
         }
     }
 
-    pub fn pod(&self, name: &str, milli: u64) -> Pod {
+    pub(crate) fn pod(&self, name: &str, milli: u64) -> Pod {
         let mut pod =
             Pod::new(PodUid::new(name).unwrap(), "default", name, Resources::new(milli, 1 << 20, 1));
         pod.owner = Some(Owner::new("ReplicaSet", "web"));
@@ -123,31 +123,31 @@ impl Lab {
     }
 
     /// A running pod on the node of an instance, to be changed by the test.
-    pub fn runs_on(&mut self, id: &InstanceId, name: &str, milli: u64) -> &mut Pod {
+    pub(crate) fn runs_on(&mut self, id: &InstanceId, name: &str, milli: u64) -> &mut Pod {
         let mut pod = self.pod(name, milli);
         (pod.node, pod.phase) = (Some(NodeName::new(format!("n-{id}")).unwrap()), PodPhase::Running);
         self.cluster.pods.push(pod);
         self.cluster.pods.last_mut().unwrap()
     }
 
-    pub fn node_of(&mut self, id: &InstanceId) -> &mut Node {
+    pub(crate) fn node_of(&mut self, id: &InstanceId) -> &mut Node {
         let name = format!("n-{id}");
         self.cluster.nodes.iter_mut().find(|node| node.name.as_str() == name).unwrap()
     }
 
-    pub fn instance(&mut self, id: &InstanceId) -> &mut Instance {
+    pub(crate) fn instance(&mut self, id: &InstanceId) -> &mut Instance {
         self.instances.iter_mut().find(|instance| instance.id == *id).unwrap()
     }
 
-    pub fn as_holder(&mut self, holder: &str) {
+    pub(crate) fn as_holder(&mut self, holder: &str) {
         self.holder = holder.to_owned();
     }
 
-    pub fn wait(&mut self, secs: u64) {
+    pub(crate) fn wait(&mut self, secs: u64) {
         self.now += i64::try_from(secs * 1_000).unwrap();
     }
 
-    pub fn view(&self) -> View {
+    pub(crate) fn view(&self) -> View {
         let now = Timestamp::from_millis(self.now);
         let broken = || "it did not answer".to_owned();
         let instances = match self.list_fails {
@@ -165,7 +165,7 @@ impl Lab {
         View::new(now, instances, cluster, self.samples.clone())
     }
 
-    pub fn brings(&mut self) -> Tick {
+    pub(crate) fn brings(&mut self) -> Tick {
         self.writes += 1;
         let write_id = WriteId::new(format!("w{}", self.writes)).unwrap();
         Tick::new(HolderId::new(&self.holder).unwrap(), write_id, DELAY)
@@ -173,12 +173,12 @@ impl Lab {
     }
 
     /// As `plan`, when nobody asks what was decided.
-    pub fn tick(&mut self) {
+    pub(crate) fn tick(&mut self) {
         drop(self.plan());
     }
 
     /// Plans, and stores the next record if it changed.
-    pub fn plan(&mut self) -> Planned {
+    pub(crate) fn plan(&mut self) -> Planned {
         let tick = self.brings();
         let planned =
             plan(&self.policy, &self.record, &self.view(), &tick, Timestamp::from_millis(self.now)).unwrap();
@@ -188,17 +188,17 @@ impl Lab {
         planned
     }
 
-    pub fn due(&self) -> Vec<Effect> {
+    pub(crate) fn due(&self) -> Vec<Effect> {
         due(&self.policy, &self.record, &self.view())
     }
 
-    pub fn settle(&mut self, outcomes: &[Outcome]) {
+    pub(crate) fn settle(&mut self, outcomes: &[Outcome]) {
         let tick = self.brings();
         self.record = settle(&self.policy, &self.record, outcomes, &tick, Timestamp::from_millis(self.now));
     }
 
     /// Performs what is due in a world where everything works at once, and settles it.
-    pub fn perform(&mut self) -> Vec<Order> {
+    pub(crate) fn perform(&mut self) -> Vec<Order> {
         let mut outcomes = Vec::new();
         for effect in self.due() {
             let answer = self.obey(&effect.order);
@@ -247,7 +247,7 @@ impl Lab {
     }
 
     /// Ticks until nothing is due, at most ten rounds. Returns every order.
-    pub fn run(&mut self) -> Vec<Order> {
+    pub(crate) fn run(&mut self) -> Vec<Order> {
         let mut orders = Vec::new();
         for _ in 0..10 {
             self.tick();
@@ -260,7 +260,7 @@ impl Lab {
         orders
     }
 
-    pub fn remove_state(&self, id: &InstanceId) -> Option<RemoveState> {
+    pub(crate) fn remove_state(&self, id: &InstanceId) -> Option<RemoveState> {
         self.record.op_on(id).and_then(|op| match &op.kind {
             OpKind::Remove(remove) => Some(remove.state.clone()),
             _ => None,
@@ -268,15 +268,15 @@ impl Lab {
     }
 }
 
-pub fn pool() -> PoolName {
+pub(crate) fn pool() -> PoolName {
     PoolName::new("web").unwrap()
 }
 
-pub fn report(planned: &Planned) -> &PoolReport {
+pub(crate) fn report(planned: &Planned) -> &PoolReport {
     &planned.explanation.pools[0]
 }
 
-pub fn holds(planned: &Planned) -> Vec<Hold> {
+pub(crate) fn holds(planned: &Planned) -> Vec<Hold> {
     match &report(planned).verdict {
         Verdict::Hold(holds) => holds.clone(),
         other => panic!("expected to hold, not {other}"),
@@ -284,7 +284,7 @@ pub fn holds(planned: &Planned) -> Vec<Hold> {
 }
 
 /// Zone and purchase of every launch decided.
-pub fn launches(planned: &Planned) -> Vec<String> {
+pub(crate) fn launches(planned: &Planned) -> Vec<String> {
     let launch = |action: &Action| match action {
         Action::Launch { offering, .. } => Some(format!("{}/{}", offering.zone, offering.purchase)),
         _ => None,
@@ -293,7 +293,7 @@ pub fn launches(planned: &Planned) -> Vec<String> {
 }
 
 /// Every instance whose removal was decided.
-pub fn removals(planned: &Planned) -> Vec<String> {
+pub(crate) fn removals(planned: &Planned) -> Vec<String> {
     let removal = |action: &Action| match action {
         Action::Remove { instance, .. } => Some(instance.to_string()),
         _ => None,

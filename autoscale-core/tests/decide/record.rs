@@ -35,7 +35,8 @@ fn a_record_is_not_begun_blindly() {
         let mut lab = Lab::new(web());
         (lab.list_fails, lab.survey_fails) = (list, survey);
         let planned = lab.plan();
-        assert!(!planned.changed, "{}", planned.explanation);
+        assert!(!planned.changed && !planned.storable, "{}", planned.explanation);
+        assert!(!planned.notices_taken, "whoever brings a notice has to bring it again");
     }
 }
 
@@ -70,6 +71,7 @@ fn a_flood_of_notices_neither_overflows_nor_lowers_the_guard() {
     assert!(planned.next.notices.len() <= MAX_NOTICES);
     assert!(serde_json::to_vec(&planned.next).unwrap().len() <= MAX_BYTES);
     assert!(planned.explanation.alarms.iter().any(|alarm| alarm.contains("found no room")));
+    assert!(!planned.notices_taken, "those without room have to come again");
 }
 
 #[test]
@@ -93,4 +95,33 @@ fn jumps_of_the_clock_neither_fire_nor_starve() {
         })
         .sum();
     assert_eq!(removed, 1);
+}
+
+/// Fault F40: a pool is taken out of the policy while its operations are open.
+#[test]
+fn operations_of_a_removed_pool_are_undone_or_go_forward() {
+    let mut lab = Lab::with_nodes(web(), &["a", "b", "c"]);
+    let id = lab.instances[0].id.clone();
+    lab.notices.push(IncomingNotice::new("e", id.clone(), NoticeKind::Interruption, Span::from_mins(2)));
+    lab.tick();
+    lab.perform();
+    assert!(lab.node_of(&id).unschedulable);
+    let other = autoscale_core::data::policy::PoolPolicy::builder("other").with_zones(["a"]).with_shape(
+        "m",
+        1_000,
+        1 << 30,
+        10,
+    );
+    lab.policy = autoscale_core::data::policy::Policy::builder("shop").with_pool(other).build().unwrap();
+    let planned = lab.plan();
+    assert!(planned.explanation.alarms.iter().any(|alarm| alarm.contains("no longer has")));
+    lab.perform();
+    lab.tick();
+    assert!(!lab.node_of(&id).unschedulable, "the drain is undone");
+    assert_eq!(
+        lab.record.ops.iter().filter(|op| op.pool.as_str() == "web").count(),
+        0,
+        "{:?}",
+        lab.record.ops
+    );
 }

@@ -49,9 +49,9 @@ pub(crate) struct Outcome {
     pub(crate) digest: String,
     /// The command that repeats the run.
     pub(crate) repeat: String,
-    /// The last decisions: when, and what in words.
+    /// The last decisions: when and what, in words.
     #[serde(skip)]
-    pub(crate) told: Vec<(Timestamp, String)>,
+    pub(crate) told: Vec<String>,
     /// The fleet over time.
     #[serde(skip)]
     pub(crate) series: Vec<Size>,
@@ -154,7 +154,7 @@ impl Outcome {
                 .collect(),
             digest: report.digest,
             repeat: job.to_string(),
-            told: report.told.into_iter().map(|told| (told.at, told.text)).collect(),
+            told: report.told.into_iter().map(|told| told.text).collect(),
             series: report
                 .series
                 .iter()
@@ -227,7 +227,7 @@ impl Outcome {
             digest: "d228cb69".to_owned(),
             repeat: "cargo run --release -p simulate -- --scenario shop --seed 1 --faults mild --until 1d"
                 .to_owned(),
-            told: vec![(Timestamp::from_millis(0), "hold: nothing to do".to_owned())],
+            told: vec!["hold: nothing to do".to_owned()],
             series: series.collect(),
         }
     }

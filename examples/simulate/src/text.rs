@@ -53,11 +53,19 @@ pub(crate) fn render(outcome: &Outcome, look: Look) -> String {
     if !outcome.told.is_empty() {
         page += "\nlast decisions\n";
     }
-    for (at, text) in &outcome.told {
-        page += &hung(&format!("  {at}  "), text, look.width);
+    let from = outcome.told.len().saturating_sub(TOLD);
+    for text in outcome.told.iter().skip(from) {
+        page += "\n";
+        for line in text.lines() {
+            let indent = line.len() - line.trim_start().len();
+            page += &hung(&" ".repeat(indent + 2), line.trim_start(), look.width);
+        }
     }
     page
 }
+
+/// How many decisions are printed; the last one is the last in which nothing was done.
+const TOLD: usize = 5;
 
 fn title(outcome: &Outcome) -> String {
     let load = match (&outcome.trace, outcome.peak_nodes) {

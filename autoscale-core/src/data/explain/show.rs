@@ -188,9 +188,7 @@ impl Display for Hold {
             }
             Self::LaunchesStopped { why } => write!(f, "launches are stopped: {why}"),
             Self::NeedsSurvey => f.write_str("a removal may be due and needs a survey of all pods"),
-            Self::RecordFull => {
-                f.write_str("the record has no room for another operation, or is not begun yet")
-            }
+            Self::RecordFull => f.write_str("the record has no room for another operation"),
         }
     }
 }

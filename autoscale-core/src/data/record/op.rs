@@ -93,10 +93,13 @@ pub enum LaunchState {
     Planned,
     /// Authorised to be sent, and not yet answered for certain.
     Sent,
-    /// Unclear twice. Nobody sends until then; afterwards one clean ask with the same token.
+    /// Unclear twice, or refused while another copy may be under way. Nobody sends until then; afterwards one clean ask
+    /// with the same token.
     Cooling {
         /// On the record's timeline.
         until: Elapsed,
+        /// The refusal, if there was one.
+        refused: Option<Refusal>,
     },
     /// Refused for certain; the next attempt may follow.
     Refused {

@@ -44,7 +44,7 @@ pub enum Scope {
     /// All nodes, and the pods that wait for one.
     #[default]
     Pending,
-    /// These, and the pods on these nodes.
+    /// All nodes, the pods that wait for one, and the pods on these nodes.
     Nodes(Vec<NodeName>),
     /// All nodes, all pods, all budgets.
     Everything,

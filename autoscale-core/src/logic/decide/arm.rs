@@ -83,7 +83,7 @@ fn is_due(work: &mut Work<'_>, scene: &Scene<'_>, launch: &mut Launch) -> bool {
         LaunchState::Planned => true,
         // Sent and not answered for certain: one replay of the same token (crash points C2 to C6).
         LaunchState::Sent => true,
-        LaunchState::Cooling { until } => {
+        LaunchState::Cooling { until, .. } => {
             let over = cooled(work, launch, *until);
             if over {
                 launch.attempt.asks = 0;

@@ -1,7 +1,9 @@
 //! Facts move operations: an instance appeared, a node became Ready, a node is empty, an instance is gone.
 
+use super::homeless;
 use super::scene::{Body, LIST_LAG, Scene, bought};
 use super::work::{Work, rolling_back};
+use crate::data::order::Refusal;
 use crate::data::policy::PoolPolicy;
 use crate::data::record::{
     Cause, Launch, LaunchState, Mark, NoticeKind, Op, OpKind, Record, Remove, RemoveState, RemoveWhy,
@@ -31,11 +33,11 @@ pub(crate) fn fold(work: &mut Work<'_>) {
     for op in &before.ops {
         let Some(pool) = work.policy.pool(&op.pool) else {
             work.alarm(format!(
-                "operation {} belongs to pool {}, which the policy no longer has",
+                "operation {} is of pool {}, which the policy no longer has",
                 op.id(),
                 op.pool
             ));
-            kept.push(op.clone());
+            kept.extend(homeless::fold(&scene, op));
             continue;
         };
         let fate = match &op.kind {
@@ -138,6 +140,16 @@ fn fold_launch(work: &mut Work<'_>, scene: &Scene<'_>, pool: &PoolPolicy, op: &O
             work.back_off_offering(pool, &launch.attempt.offering);
             work.alarm(format!("launch {} failed: {why}", op.id()));
             Fate::Fails
+        }
+        LaunchState::Cooling { until, refused } => {
+            if let Some(Refusal::TokenMismatch) = refused {
+                work.alarm(format!(
+                    "launch {}: its token was used with other parameters: the launch settings have changed meanwhile; \
+                     what it bought is looked for by its tag",
+                    op.id()
+                ));
+            }
+            Fate::Stays(stays(launch, LaunchState::Cooling { until, refused }))
         }
         state => Fate::Stays(stays(launch, state)),
     }

@@ -2,6 +2,7 @@
 
 mod arm;
 mod fold;
+mod homeless;
 mod leftovers;
 mod notices;
 mod pick;
@@ -37,6 +38,11 @@ pub struct Planned {
     pub next: Record,
     /// Whether it has to be stored. A quiet tick need not write.
     pub changed: bool,
+    /// Whether it may be stored at all: not while a record cannot begin because something was not seen, and not when it
+    /// would exceed its limit.
+    pub storable: bool,
+    /// Whether every notice that the tick brought is in `next`, or needs no entry.
+    pub notices_taken: bool,
     /// Why, and why not.
     pub explanation: Explanation,
     /// What has to be looked at before more can be decided.
@@ -79,16 +85,12 @@ pub fn plan(
     let mut held = decide(policy, record, view, tick, now, false)?;
     held.explanation.alarms.push(format!("the record would exceed {MAX_BYTES} bytes: nothing new is begun"));
     if encoded_len(&held.next) > MAX_BYTES {
-        held.changed = false;
+        (held.changed, held.storable, held.notices_taken) = (false, false, false);
     }
     Ok(held)
 }
 
 fn encoded_len(record: &Record) -> usize {
-    // An operation and a notice stay far below 4 KiB each: small records need no measuring.
-    if record.ops.len() + record.notices.len() + record.pools.len() < 40 {
-        return 0;
-    }
     serde_json::to_vec(record).map_or(usize::MAX, |bytes| bytes.len())
 }
 
@@ -135,7 +137,9 @@ fn decide(
         }
         situations.iter_mut().for_each(|situation| situation.holds.extend(holds.iter().cloned()));
     } else {
-        situations.iter_mut().for_each(|situation| situation.holds.push(Hold::RecordFull));
+        let full = (!may_begin).then_some(Hold::RecordFull);
+        let holds: Vec<Hold> = scale::guard(&work, &scene).into_iter().chain(full).collect();
+        situations.iter_mut().for_each(|situation| situation.holds.extend(holds.iter().cloned()));
     }
     let ver = work.next.ver.next();
     arm::arm(&mut work, ver);
@@ -158,7 +162,8 @@ fn decide(
     let hash = policy.hash().clone();
     let explanation =
         Explanation { policy: hash, at: wall, elapsed: now, actions, pools: reports, ops, alarms };
-    Ok(Planned { next, changed, explanation, needs, wake_in })
+    let notices_taken = founded && dropped == 0;
+    Ok(Planned { next, changed, storable: founded, notices_taken, explanation, needs, wake_in })
 }
 
 /// Whether anything but the bookkeeping of a write differs.

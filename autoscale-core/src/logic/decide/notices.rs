@@ -185,7 +185,7 @@ fn replace(work: &mut Work<'_>, scene: &Scene<'_>, pool: &PoolPolicy, notice: &m
         notice.replacement = Replacement::Unwanted;
         return;
     }
-    if work.marks(&pool.name).failed_joins >= super::scale::MAX_FAILED_JOINS {
+    if super::scale::launches_stopped(work, pool).is_some() {
         return;
     }
     let counts = scene.counts(&work.next, &pool.name);
@@ -239,7 +239,7 @@ fn rebalance(
     }
     let counts = scene.counts(&work.next, &pool.name);
     let judged = super::pick::judge(work, scene, pool, body, false);
-    let (Some(node), true) = (body.node, judged.is_empty() && counts.serving > pool.min) else {
+    let (Some(node), true) = (body.node, judged.is_empty() && counts.serving >= pool.min) else {
         return fresh;
     };
     let seq = work.take_seq();

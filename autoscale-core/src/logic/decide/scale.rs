@@ -13,13 +13,13 @@ use crate::data::explain::{
 use crate::data::order::OpId;
 use crate::data::policy::{Bound, PoolPolicy};
 use crate::data::record::{Cause, LaunchState, RemoveState, RemoveWhy, Rollback};
-use crate::data::view::{Pod, Scope, Seen};
+use crate::data::view::{Instance, Ownership, Pod, Scope, Seen};
 use crate::logic::owners::{displaced_by, is_displaced, waits};
 use crate::mutant::{self, Mutant};
 use crate::words::{Elapsed, PoolName, Span, truncated};
 
 /// So many launches in a row that did not join stop the launches of a pool, until a pause of `backoff_max` is over.
-pub(crate) const MAX_FAILED_JOINS: u32 = 3;
+const MAX_FAILED_JOINS: u32 = 3;
 
 /// What one pool looks like, before anything is decided about its size.
 pub(crate) struct Situation<'a> {
@@ -51,6 +51,13 @@ impl Situation<'_> {
 /// Evaluates every pool's rules and stores their marks.
 pub(crate) fn situations<'a>(work: &mut Work<'a>, scene: &Scene<'_>) -> Vec<Situation<'a>> {
     let pending = pending_by_pool(work, scene);
+    let homeless =
+        scene.bodies.iter().filter(|b| b.pool.is_none() && b.listed.is_some_and(is_alive_and_ours)).count();
+    if homeless > 0 {
+        work.alarm(format!(
+            "{homeless} instances carry our tags and the name of a pool that the policy does not have"
+        ));
+    }
     let mut situations = Vec::new();
     for pool in work.policy.pools().values() {
         let mut counts = scene.counts(&work.next, &pool.name);
@@ -71,6 +78,10 @@ pub(crate) fn situations<'a>(work: &mut Work<'a>, scene: &Scene<'_>) -> Vec<Situ
         });
     }
     situations
+}
+
+fn is_alive_and_ours(instance: &Instance) -> bool {
+    instance.ownership == Ownership::Ours && instance.phase.is_alive()
 }
 
 /// Pods that wait for a node, each given to the first pool whose nodes could hold it. Pods that our own evictions
@@ -236,7 +247,7 @@ fn grow(work: &mut Work<'_>, scene: &Scene<'_>, situation: &mut Situation<'_>, s
 }
 
 /// After three launches in a row that did not join: wait, then try again.
-fn launches_stopped(work: &mut Work<'_>, pool: &PoolPolicy) -> Option<Hold> {
+pub(crate) fn launches_stopped(work: &mut Work<'_>, pool: &PoolPolicy) -> Option<Hold> {
     let aside = |op: &crate::data::record::Op| {
         op.pool == pool.name && op.launch().is_some_and(|l| matches!(l.state, LaunchState::Aside { .. }))
     };

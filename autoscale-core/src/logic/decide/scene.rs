@@ -63,6 +63,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) strays: Vec<&'a Node>,
     /// Instances that a removal, a lapsed launch or an interruption names.
     leaving: BTreeSet<&'a InstanceId>,
+    /// Instances that any open notice names.
+    noticed: BTreeSet<&'a InstanceId>,
 }
 
 impl<'a> Scene<'a> {
@@ -81,7 +83,8 @@ impl<'a> Scene<'a> {
             .filter(|n| n.kind == NoticeKind::Interruption && !n.closed)
             .map(|n| &n.instance);
         let leaving = leaving.chain(doomed).collect();
-        Self { listing, cluster, bodies, strays, leaving }
+        let noticed = record.notices.iter().filter(|n| !n.closed).map(|n| &n.instance).collect();
+        Self { listing, cluster, bodies, strays, leaving, noticed }
     }
 
     pub(crate) fn body(&self, id: &InstanceId) -> Option<&Body<'a>> {
@@ -105,6 +108,7 @@ impl<'a> Scene<'a> {
             && body.listed.is_some_and(|i| i.phase == Phase::Running)
             && body.node.is_some_and(|n| n.ready == Ready::Yes && !n.unschedulable)
             && !self.is_leaving(body.id)
+            && !self.noticed.contains(body.id)
     }
 
     /// Rule R9. Pending pods are counted elsewhere.

@@ -21,6 +21,9 @@ pub(super) enum At {
     Calls(usize),
 }
 
+/// What happens to the world.
+type Happens = fn(&mut Net);
+
 /// A short run with one driver at a time.
 #[derive(Debug)]
 pub(super) struct History {
@@ -31,7 +34,7 @@ pub(super) struct History {
     pods: (u32, u64, u64),
     /// The load in percent.
     cpu: i64,
-    pub(super) events: &'static [(At, fn(&mut Net))],
+    pub(super) events: &'static [(At, Happens)],
     /// How many instances there are to be in the end: at least and at most.
     pub(super) nodes: (u32, u32),
     /// How many may have been bought: in the run without faults, and at most.
@@ -269,7 +272,7 @@ fn no_hang(net: &mut Net) {
 }
 
 fn delete_record(net: &mut Net) {
-    net.world.store.delete();
+    net.world.store.erase();
     net.truth.current = None;
 }
 
