@@ -41,6 +41,8 @@ pub(super) struct Ticking<'a> {
     notices: Vec<IncomingNotice>,
     /// After an unknown answer the next step is a swap, whatever else there is to do.
     must_write: bool,
+    /// Rounds in a row in which nothing moved.
+    idle: u32,
     report: Report,
 }
 
@@ -59,6 +61,7 @@ impl<'a> Ticking<'a> {
             began: clock.boot(),
             notices,
             must_write: false,
+            idle: 0,
             report,
         }
     }
@@ -133,7 +136,7 @@ impl<'a> Ticking<'a> {
             return Ok(Ended::Halted { why });
         }
         self.driver.remember(&record);
-        let mut idle = 0;
+        self.idle = 0;
         let mut scope = wanted(policy, &record, ports.clock.now());
         loop {
             let view = observe(ports, policy, &scope, self.call()).await;
@@ -148,17 +151,15 @@ impl<'a> Ticking<'a> {
                 scope = needs;
                 continue;
             }
-            let Some((version, moved, more)) =
-                self.round(&expected, &mut record, (view, tick), planned).await?
+            let Some((version, more)) = self.round(&expected, &mut record, (view, tick), planned).await?
             else {
                 return Ok(Ended::Done);
             };
             expected = Expected::At(version);
-            idle = if moved { 0 } else { idle + 1 };
-            if !more || idle > MAX_IDLE_ROUNDS {
+            if !more {
                 return Ok(Ended::Done);
             }
-            if !moved {
+            if self.idle > 0 {
                 ports.clock.sleep(PAUSE.min(self.left())).await;
             }
             scope = wanted(policy, &record, ports.clock.now());
@@ -179,14 +180,14 @@ impl<'a> Ticking<'a> {
 
     /// Stores a decision, performs what it authorises, stores what became of it.
     ///
-    /// `None` when nothing was due. Else the new version, whether anything moved, and whether another round is worth it.
+    /// `None` when nothing was due. Else the new version, and whether another round is worth it.
     async fn round(
         &mut self,
         expected: &Expected,
         record: &mut Record,
         (view, tick): (View, Tick),
         planned: Planned,
-    ) -> Result<Option<(Version, bool, bool)>, Step> {
+    ) -> Result<Option<(Version, bool)>, Step> {
         let Driver { policy, ports, .. } = self.driver;
         let Planned { next, changed, storable, notices_taken, explanation, wake_in, .. } = planned;
         self.report.wake_in = wake_in;
@@ -217,7 +218,8 @@ impl<'a> Ticking<'a> {
         self.report.notices_stored |= notices_taken;
         self.notices.clear();
         let effects = due(policy, record, &self.last().view);
-        let parked = self.driver.is_parked() || self.left() == Span::ZERO;
+        let late = self.left() == Span::ZERO && !mutant::on(Mutant::IgnoreNotAfter);
+        let parked = self.driver.is_parked() || late;
         self.last().stored = Some(record.clone());
         if effects.is_empty() {
             return Ok(None);
@@ -231,8 +233,13 @@ impl<'a> Ticking<'a> {
         let outcomes = perform(ports, effects, self.stop(), self.call()).await;
         self.last().outcomes.clone_from(&outcomes);
         let mut settled = settle(policy, record, &outcomes, &self.brings(), ports.clock.now());
-        let moved = settled.ops != record.ops;
-        let worth = self.left() > PAUSE && self.report.rounds.len() < MAX_ROUNDS && !self.driver.is_parked();
+        self.idle = if settled.ops == record.ops { self.idle + 1 } else { 0 };
+        // The last round of a tick gives the lease back, whatever ends it.
+        let patient = self.idle <= MAX_IDLE_ROUNDS;
+        let worth = patient
+            && self.left() > PAUSE
+            && self.report.rounds.len() < MAX_ROUNDS
+            && !self.driver.is_parked();
         let more = worth && settled.ops.iter().any(is_pressing);
         if !more {
             settled = released(settled);
@@ -250,7 +257,7 @@ impl<'a> Ticking<'a> {
             Err(_) => return Err(Step::StartOver),
         };
         *record = settled;
-        Ok(Some((version, moved, more)))
+        Ok(Some((version, more)))
     }
 
     fn last(&mut self) -> &mut Round {

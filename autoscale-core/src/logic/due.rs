@@ -5,7 +5,7 @@ use crate::data::order::{
 };
 use crate::data::policy::Policy;
 use crate::data::record::{Launch, LaunchState, Op, OpKind, Record, Remove, RemoveState, RemoveWhy};
-use crate::data::view::{ClusterView, CordonMark, Node, Phase, Pod, View};
+use crate::data::view::{ClusterView, CordonMark, Instance, Node, Phase, Pod, Ready, View};
 use crate::logic::movable;
 use crate::mutant::{self, Mutant};
 use crate::words::{Deadline, InstanceId, NodeName, NodeUid, Ver};
@@ -69,8 +69,8 @@ impl Seen<'_> {
                 let doomed = remove.why == RemoveWhy::Interruption;
                 self.evict(node, |pod| !doomed || movable::may_be_asked(pod))
             }
-            // Somebody opened the node again: no way back, so it is closed again before anything else.
-            (RemoveState::Terminating { .. }, Some(node)) if !node.unschedulable => {
+            // Somebody opened it again, or it joined late: pods would come as fast as they are asked to leave.
+            (RemoveState::Terminating { .. }, Some(node)) if self.is_open(remove, node) => {
                 Some(Order::Cordon(self.cordon(op, node)))
             }
             // Irrevocable does not mean blind: pods that turned up are asked to leave first (rule R6).
@@ -79,7 +79,7 @@ impl Seen<'_> {
                 if !covered && !mutant::on(Mutant::ResendBlindly) {
                     return None;
                 }
-                let blind = mutant::on(Mutant::ResendBlindly);
+                let blind = mutant::on(Mutant::ResendBlindly) || mutant::on(Mutant::TerminateBeforeEmpty);
                 self.evict(node, |_| true)
                     .filter(|_| !blind)
                     .or_else(|| self.terminate(&remove.instance, *accepted))
@@ -103,6 +103,15 @@ impl Seen<'_> {
     fn node(&self, remove: &Remove) -> Option<&Node> {
         let (name, uid): &(NodeName, NodeUid) = remove.node.as_ref()?;
         self.cluster?.nodes.iter().find(|node| node.name == *name && node.uid == *uid && !node.control_plane)
+    }
+
+    /// Whether pods still come to the node of an instance that has not begun to end.
+    fn is_open(&self, remove: &Remove, node: &Node) -> bool {
+        let ending = self.view.instances.known().is_some_and(|listing| {
+            let ending = |i: &Instance| matches!(i.phase, Phase::Terminated | Phase::ShuttingDown);
+            listing.instances.iter().any(|i| i.id == remove.instance && ending(i))
+        });
+        node.ready == Ready::Yes && !node.unschedulable && !ending && !mutant::on(Mutant::ResendBlindly)
     }
 
     fn cordon(&self, op: &Op, node: &Node) -> CordonOrder {

@@ -32,7 +32,7 @@ impl Store {
     }
 
     /// Somebody deletes the value. Its versions are not used again.
-    #[cfg(all(test, feature = "conformance"))]
+    #[cfg(all(test, any(feature = "conformance", feature = "sim")))]
     pub(crate) fn erase(&mut self) {
         self.bytes = None;
     }

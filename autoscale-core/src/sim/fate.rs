@@ -35,6 +35,10 @@ impl Net {
 
     /// Before the call, sent, landed or answered: 0 to 3.
     pub(super) fn crash_point(&mut self, class: Class, weight: u32) -> Option<usize> {
+        #[cfg(test)]
+        if let Some(script) = &mut self.script {
+            return script.crash();
+        }
         let rate = self.chaos.rates.crash;
         let point = (0..4).find(|_| self.chaos.chance(rate, weight))?;
         let names = match class {
@@ -55,6 +59,10 @@ impl Net {
     }
 
     pub(super) fn fate(&mut self, call: &Call, weight: u32) -> Fate {
+        #[cfg(test)]
+        if let Some(script) = &mut self.script {
+            return script.fate(call);
+        }
         let rates = self.chaos.rates.clone();
         let swap = call.class() == Class::Swap;
         if self.chaos.chance(rates.lost_request, weight) {

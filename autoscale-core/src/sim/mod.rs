@@ -7,6 +7,8 @@
 mod call;
 mod config;
 mod engine;
+#[cfg(test)]
+mod exhaustive;
 mod fate;
 mod faults;
 mod fleet;

@@ -91,6 +91,9 @@ pub(super) struct Net {
     pub(super) log: Option<Vec<String>>,
     /// How often an operator has written.
     pub(super) hand_written: u64,
+    /// What happens to which call, where that is not left to chance.
+    #[cfg(test)]
+    pub(super) script: Option<super::exhaustive::Script>,
 }
 
 /// The net, shared by all ports of a run.
@@ -125,6 +128,8 @@ impl Net {
             notices: BTreeMap::new(),
             log: None,
             hand_written: 0,
+            #[cfg(test)]
+            script: None,
         }
     }
 
@@ -210,7 +215,8 @@ impl Net {
                 hears.then(|| self.chaos.rng.span(Span::from_secs(1), Span::from_secs(8)))
             }
         };
-        let arrive = match fate {
+        #[allow(unused_mut)]
+        let mut arrive = match fate {
             Fate::LostRequest => None,
             Fate::LateRequest => Some(self.chaos.rng.span(Span::from_secs(9), Span::from_secs(295))),
             _ => Some(go),
@@ -218,6 +224,10 @@ impl Net {
         if fate == Fate::Plain && self.chaos.chance(self.chaos.rates.late_answer, weight) {
             self.chaos.count("late-answer");
             answer = Some(self.chaos.rng.span(Span::from_secs(3), Span::from_secs(12)));
+        }
+        #[cfg(test)]
+        if let Some(script) = &mut self.script {
+            script.time(id, &mut arrive, &mut answer);
         }
         if let Some(arrive) = arrive {
             self.plan(arrive, Item::Arrive(id));
@@ -263,6 +273,11 @@ impl Net {
                 other => other,
             },
             Fate::Plain | Fate::LostRequest | Fate::LostAnswer | Fate::LateRequest => self.serve(&request),
+        };
+        #[cfg(test)]
+        let reply = match &mut self.script {
+            Some(script) => script.revise(id, reply),
+            None => reply,
         };
         self.truth.on_landed(&request, &reply);
         request.landed = true;

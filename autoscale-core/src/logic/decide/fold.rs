@@ -97,6 +97,12 @@ fn fold_launch(work: &mut Work<'_>, scene: &Scene<'_>, pool: &PoolPolicy, op: &O
                 work.alarm(format!("launch {}: {instance} ended before it joined", op.id()));
                 return Fate::Fails;
             }
+            if mutant::on(Mutant::AbsentIsGone)
+                && scene.listing.is_some()
+                && body.is_none_or(|body| body.listed.is_none())
+            {
+                return Fate::Fails;
+            }
             let node = body.and_then(|body| body.node);
             if node.is_some_and(|node| node.ready == crate::data::view::Ready::Yes) {
                 joined(work, pool, launch);
@@ -269,8 +275,8 @@ fn fold_remove(work: &mut Work<'_>, scene: &Scene<'_>, pool: &PoolPolicy, op: &O
         {
             RemoveState::Terminating { accepted: true, absent: None }
         }
-        RemoveState::Terminating { .. }
-            if mutant::on(Mutant::RollBackAfterTerminating) && work.now > remove.deadline =>
+        RemoveState::Terminating { accepted: false, .. }
+            if mutant::on(Mutant::RollBackAfterTerminating) && remove.node.is_some() =>
         {
             rolling_back(Rollback::Timeout)
         }
@@ -335,7 +341,9 @@ fn drain(work: &Work<'_>, scene: &Scene<'_>, pool: &PoolPolicy, op: &Op, remove:
     if remove.why == RemoveWhy::CordonOnly {
         return if work.now >= remove.deadline { rolling_back(Rollback::Void) } else { stay };
     }
-    if remove.state == RemoveState::Cordoned && !is_marked(node, &work.next, op) {
+    // A person who uncordons a node leaves our mark on it: both have to be there (fault F30).
+    let closed = node.unschedulable && is_marked(node, &work.next, op);
+    if remove.state == RemoveState::Cordoned && !closed {
         return rolling_back(Rollback::Uncordoned);
     }
     let surveyed = cluster.scope.covers(name);

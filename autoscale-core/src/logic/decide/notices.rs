@@ -99,7 +99,9 @@ fn stays_open(work: &mut Work<'_>, notice: &mut Notice, replacements_allowed: bo
     }
     let about = |n: &&Notice| n.instance == notice.instance && n.replacement != Replacement::Wanted;
     if let Some(other) =
-        before.notices.iter().find(about).filter(|_| notice.replacement == Replacement::Wanted)
+        before.notices.iter().find(about).filter(|_| {
+            notice.replacement == Replacement::Wanted && !mutant::on(Mutant::NoticesNotRemembered)
+        })
     {
         // One replacement for one instance, however many notices there are about it.
         notice.replacement = other.replacement;

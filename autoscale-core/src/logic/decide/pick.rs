@@ -98,7 +98,13 @@ pub(crate) fn pick<'a>(
     let (mut picks, mut reports) = (Vec::new(), Vec::new());
     let mut room: Option<Room<'a>> = None;
     while !candidates.is_empty() {
-        if !mutant::on(Mutant::ListOrder) {
+        if mutant::on(Mutant::ListOrder) {
+            let listed = |body: &Body<'_>| {
+                let instances = scene.listing.iter().flat_map(|listing| &listing.instances);
+                instances.into_iter().position(|instance| instance.id == *body.id)
+            };
+            candidates.sort_by_key(|(body, held)| (!held.is_empty(), listed(body)));
+        } else {
             candidates.sort_by(|a, b| rank(scene, &zones, a).cmp(&rank(scene, &zones, b)));
         }
         let (body, mut held) = candidates.remove(0);

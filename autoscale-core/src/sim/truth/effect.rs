@@ -32,6 +32,11 @@ impl Truth {
         if was_frozen {
             self.check("I13", now, allowed, text);
         }
+        let (began, limit) = (self.actors.get(&task).map(|actor| actor.began), self.policy.tick().limit);
+        let in_time = began.is_none_or(|began| now.since(began) <= limit);
+        self.check("I13", now, in_time, || {
+            format!("process {task} sent {call:?} although its tick of {began:?} was over")
+        });
         if let Call::Launch(order) = call
             && lands
         {
@@ -103,7 +108,7 @@ fn on_node(op: &Op, is: impl Fn(&NodeName, &NodeUid) -> bool) -> bool {
 fn moves(op: &Op, order: &CordonOrder, record: &Record, state: impl Fn(&RemoveState) -> bool) -> bool {
     on_node(op, |node, uid| *node == order.node && *uid == order.node_uid)
         && op.remove().is_some_and(|remove| state(&remove.state))
-        && order.stamp <= record.ver
+        && order.stamp == record.ver
         && order.mark.inc == record.inc
         && order.mark.seq == op.seq
 }

@@ -40,6 +40,8 @@ struct Actor {
     samples: Arc<Samples>,
     surveyed_at: Option<Timestamp>,
     was_frozen: bool,
+    /// When its tick began: nothing leaves it later than the limit of a tick.
+    began: Timestamp,
 }
 
 /// What really happened.
@@ -125,7 +127,7 @@ impl Truth {
 
     /// A process begins.
     pub(super) fn on_start(&mut self, task: u32) {
-        self.actors.insert(task, Actor::default());
+        self.actors.insert(task, Actor { began: self.now, ..Actor::default() });
     }
 
     /// A process was stopped for a while.

@@ -29,10 +29,11 @@ fn net(workers: u32) -> Net {
     let truth = Truth::new(policy, "again".to_owned());
     let mut net = Net::new(world, truth, Chaos::new(Rates::default(), Rng::new(1)), Rng::new(2));
     net.processes.insert(1, Process { frozen: false, crashed: false });
-    net.truth.on_start(1);
     net.current = 1;
     let settled = net.world.now().after(Span::from_mins(2));
     net.world.advance_to(settled);
+    net.truth.tick_to(settled);
+    net.truth.on_start(1);
     net
 }
 
@@ -171,6 +172,18 @@ fn i3_effects_without_authority_and_after_an_unclear_swap() {
     net.truth.on_freeze(1);
     send(&mut net, Call::Launch(launch(0, 2)));
     assert_eq!((broken(&net, "I3"), broken(&net, "I13")), (3, 1));
+}
+
+#[test]
+fn i13_an_order_leaves_after_the_end_of_its_tick() {
+    let mut net = net(2);
+    let sealed = seal(&record(None, vec![launching(1)])).unwrap();
+    net.truth.on_swap_answer(1, &sealed, &Ok(Swapped::Applied(Version::new("1"))));
+    let late = net.world.now().after(Span::from_mins(10));
+    net.world.advance_to(late);
+    net.truth.tick_to(late);
+    send(&mut net, Call::Launch(launch(0, 1)));
+    assert_eq!((broken(&net, "I3"), broken(&net, "I13")), (0, 1));
 }
 
 #[test]
