@@ -15,13 +15,16 @@ fn count(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
-fn one(seed: u64, faults: Faults) -> Report {
+fn config(seed: u64, faults: Faults) -> Config {
     let scenario = SCENARIOS.get((seed % 5) as usize).copied();
     let mut config = Config::new(scenario.unwrap_or(Scenario::Shop));
-    config.seed = seed;
-    config.faults = faults;
+    (config.seed, config.faults) = (seed, faults);
     config.until = Span::from_mins(if faults == Faults::Hostile { HOSTILE_MINUTES } else { MILD_MINUTES });
-    run(&config, &mut |_| {})
+    config
+}
+
+fn one(seed: u64, faults: Faults) -> Report {
+    run(&config(seed, faults), &mut |_| {})
 }
 
 /// How much virtual time a seed runs, in minutes.
@@ -95,4 +98,14 @@ fn the_same_seed_is_the_same_run() {
         assert_eq!(one_run, again);
         assert_ne!(one_run.digest, other.digest);
     }
+}
+
+#[test]
+#[ignore = "tells everything about one hostile seed, SIM_FIRST"]
+fn one_seed_told() {
+    let mut config = config(count("SIM_FIRST", 1), Faults::Hostile);
+    config.log = true;
+    let report = run(&config, &mut |_| {});
+    report.log.iter().for_each(|line| println!("{line}"));
+    report.violations.iter().for_each(|broken| println!("{broken:?}"));
 }

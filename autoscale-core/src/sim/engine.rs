@@ -288,6 +288,7 @@ impl<'a> Engine<'a> {
             Item::Patrol => {
                 let Net { world, truth, .. } = &mut *net;
                 truth.patrol(world);
+                net.look_aside();
                 net.plan(Span::from_mins(10), Item::Patrol);
             }
         }

@@ -151,6 +151,9 @@ impl Net {
     }
 
     fn strike(&mut self, blow: Blow) {
+        if self.log.is_some() && !matches!(blow, Blow::KillDraining) {
+            self.tell(&format!("{blow:?}"));
+        }
         let now = self.world.now();
         let (spot, alive) = (self.world.cloud.spot_targets(), self.world.alive());
         match blow {

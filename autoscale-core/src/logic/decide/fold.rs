@@ -189,8 +189,12 @@ fn watch_join(
             state: RemoveState::Planned,
         }));
     }
-    let sent = launch.attempt.sent_wall.unwrap_or(cluster.at);
-    let younger = |node: &&&Node| !node.control_plane && node.created_at >= sent;
+    // Since the first send, not the last: a replay names an instance whose node may be there already. By the provider's
+    // clock where it tells it, and never later than by the record's timeline.
+    let begun = cluster.at.before(work.now.since(op.started));
+    let launched = scene.body(&instance).and_then(|body| body.listed?.launched_at);
+    let since = launched.map_or(begun, |launched| launched.min(begun));
+    let younger = |node: &&&Node| !node.control_plane && node.created_at >= since;
     let state = match scene.strays.iter().find(younger) {
         Some(node) => {
             let why = format!("node {} is younger, leads to no instance, and may be it", node.name);

@@ -24,6 +24,9 @@ pub(super) struct Wrong {
     now: Option<(Damage, Timestamp)>,
     repaired_at: Option<Timestamp>,
     halted_at: Option<Timestamp>,
+    damaged_at: Option<Timestamp>,
+    /// Notices of records that were lost: nobody knows any more that they were answered (R14).
+    pub(super) forgotten: u64,
     /// When a record was last lost altogether.
     pub(super) lost_at: Option<Timestamp>,
     /// Launches that were under way when a record was lost or put back: no record knows of them (F5, F6).
@@ -34,6 +37,7 @@ impl Truth {
     /// The record was deleted, replaced by an older one, or made unreadable.
     pub(in crate::sim) fn on_damage(&mut self, kind: Damage, restored: Option<Record>) {
         let now = self.now;
+        self.wrong.damaged_at = Some(now);
         match kind {
             Damage::Deleted => self.on_lost(),
             Damage::Restored => {
@@ -63,6 +67,7 @@ impl Truth {
 
     fn orphan(&mut self) {
         self.wrong.orphans = self.in_flight.keys().cloned().collect();
+        self.wrong.forgotten += self.current.as_ref().map_or(0, |record| record.notices.len() as u64);
     }
 
     /// Whether a tick has halted since then.
@@ -108,7 +113,9 @@ impl Truth {
         self.check("L2", now, halted.is_none() || damaged, || format!("a tick halted: {halted:?}"));
         if halted.is_some() {
             self.wrong.halted_at = Some(now);
-            self.check("I15", now, silent, || "a halted tick sent effects".to_owned());
+            // What it had sent before the record was damaged under its feet is no effect of a halted tick.
+            let before = self.wrong.damaged_at.is_some_and(|at| at >= started);
+            self.check("I15", now, silent || before, || "a halted tick sent effects".to_owned());
         }
     }
 

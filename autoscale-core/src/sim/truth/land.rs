@@ -83,7 +83,7 @@ impl Truth {
                 match self.causes.get(&order.token) {
                     Some(Cause::Replace) => {
                         self.replacements += 1;
-                        let (bought, lost) = (self.replacements, world.replaceable);
+                        let (bought, lost) = (self.replacements, world.replaceable + self.wrong.forgotten);
                         self.check("R12", now, bought <= lost, || {
                             format!("{bought} replacements for {lost} losses")
                         });
@@ -230,6 +230,10 @@ fn may_touch(world: &World, index: u32) -> bool {
     world
         .cloud
         .machine(index)
-        .is_some_and(|machine| machine.ownership == Ownership::Ours && !machine.protected)
+        .is_some_and(|machine| {
+            // Whose tags a person took off a moment ago was ours when the list was read (F31).
+            let just = machine.by_hand.is_some_and(|at| world.now().since(at) < Span::from_mins(2));
+            (machine.ownership == Ownership::Ours || just) && !machine.protected
+        })
         && node.is_none_or(|node| !node.control_plane && !node.keep)
 }
