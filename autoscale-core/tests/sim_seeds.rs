@@ -69,6 +69,9 @@ fn seeds(faults: Faults, default: u64, name: &str) -> (BTreeMap<&'static str, u6
         }
     });
     let (faults, invariants, broken) = all.into_inner().unwrap();
+    let rows = FAULT_ROWS.iter().flat_map(|(row, names)| names.iter().map(move |name| (*row, *name)));
+    let missing: Vec<_> = rows.chain(CRASH_POINTS).filter(|(_, name)| !faults.contains_key(name)).collect();
+    println!("never happened: {missing:?}");
     println!("faults: {faults:?}\nchecked, broken: {invariants:?}");
     assert!(broken.is_empty(), "{broken:#?}");
     (faults, seeds)

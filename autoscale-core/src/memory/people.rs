@@ -169,6 +169,16 @@ impl World {
         true
     }
 
+    /// A person deletes the Node objects of instances that ended so long ago that no list tells of them any more.
+    pub(crate) fn clear_dead_nodes(&mut self) {
+        let ended = |index: &u32| !self.cloud.machine(*index).is_some_and(super::cloud::Machine::is_alive);
+        let dead: Vec<u32> = self.cluster.nodes.keys().filter(|index| ended(index)).copied().collect();
+        for index in dead {
+            self.cluster.remove_node(index, self.now);
+        }
+        self.settle();
+    }
+
     /// Nodes lead to their instances again, and none twice.
     pub(crate) fn heal(&mut self) {
         for node in self.cluster.nodes.values_mut() {

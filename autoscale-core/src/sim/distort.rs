@@ -104,12 +104,12 @@ impl Net {
     /// A launch at the cloud.
     pub(super) fn launch(&mut self, order: &LaunchOrder, late: bool) -> Reply {
         let refuse = |kind| Reply::Launch(Err(Error::new(kind, "launch")));
-        if !late && self.refuse_once.contains(&order.token) {
+        let before = self.world.cloud.next;
+        let known = self.world.cloud.by_token(&order.token).is_some();
+        if !late && !known && self.refuse_once.contains(&order.token) {
             self.refused_older.insert(order.token.clone());
             return refuse(ErrorKind::NoCapacity { offering: order.offering.clone() });
         }
-        let before = self.world.cloud.next;
-        let known = self.world.cloud.by_token(&order.token).is_some();
         if known && self.chaos.hit(odds::TOKEN_MISMATCH) {
             return refuse(ErrorKind::TokenMismatch);
         }

@@ -171,6 +171,7 @@ impl Truth {
         }
         if self.refused.len() > MOST {
             self.refused.retain(recent);
+            self.spent.retain(recent);
         }
         if self.reasons.len() > MOST {
             self.reasons.retain(|instance, _| record.op_on(instance).is_some());

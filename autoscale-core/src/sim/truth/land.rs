@@ -126,6 +126,9 @@ impl Truth {
             && !matches!(error.kind(), ErrorKind::Unclear | ErrorKind::Unavailable)
         {
             self.refused.insert(order.token.clone());
+            if *error.kind() == ErrorKind::TokenSpent {
+                self.spent.insert(order.token.clone());
+            }
         }
     }
 

@@ -77,6 +77,8 @@ pub(super) struct Truth {
     in_flight: BTreeMap<Token, u32>,
     /// Tokens to which the world gave a definite no.
     refused: BTreeSet<Token>,
+    /// Those of which the world said that their instance has ended: no copy buys any more.
+    spent: BTreeSet<Token>,
     causes: BTreeMap<Token, Cause>,
     reasons: BTreeMap<InstanceId, RemoveWhy>,
     /// What the sender of a swap had been told when it sent it.
@@ -107,6 +109,7 @@ impl Truth {
             wrong: damage::Wrong::default(),
             in_flight: BTreeMap::new(),
             refused: BTreeSet::new(),
+            spent: BTreeSet::new(),
             causes: BTreeMap::new(),
             reasons: BTreeMap::new(),
             known: BTreeMap::new(),

@@ -96,7 +96,9 @@ impl Truth {
         }
         let kept = after.earlier.iter().any(|(attempt, _)| attempt.token == last.token);
         let refused = self.refused.contains(&last.token);
-        let flying = self.in_flight.get(&last.token).copied().unwrap_or(0);
+        // A spent token is proof by itself (F18): whatever copy is still under way buys nothing.
+        let spent = self.spent.contains(&last.token);
+        let flying = self.in_flight.get(&last.token).copied().filter(|_| !spent).unwrap_or(0);
         let bought = world.cloud.by_token(&last.token).is_some_and(crate::memory::Machine::is_alive);
         let holds = kept && refused && flying == 0 && !bought && after.attempt.number == last.number + 1;
         let now = self.now;
