@@ -93,9 +93,13 @@ impl Net {
 
     /// At the end of all faults.
     pub(super) fn repair_at_last(&mut self) {
-        if let Some(hurt) = &self.hurt {
-            let at = hurt.at;
-            self.repair(at);
+        let Some((kind, at)) = self.hurt.as_ref().map(|hurt| (hurt.kind, hurt.at)) else { return };
+        if kind == Damage::Restored {
+            // An operator who knows of it does not wait for the contradiction to show.
+            self.hurt = None;
+            self.world.store.put(None);
+            return self.truth.on_repair(true);
         }
+        self.repair(at);
     }
 }

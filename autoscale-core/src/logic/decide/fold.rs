@@ -121,6 +121,10 @@ fn fold_launch(work: &mut Work<'_>, scene: &Scene<'_>, pool: &PoolPolicy, op: &O
                     state,
                 }));
             }
+            // Before every send another look (rule R6): it may have joined in the meantime, under another name.
+            if let Some(why) = may_be(work, scene, op, &instance).filter(|_| !accepted) {
+                return Fate::Stays(stays(launch, LaunchState::Aside { instance, why }));
+            }
             match gone(work, scene, body, accepted, absent) {
                 Gone::Yes => Fate::Fails,
                 Gone::No(absent) => {
@@ -162,7 +166,7 @@ fn watch_join(
     (instance, unjoined): (crate::words::InstanceId, Option<Mark>),
     node: Option<&Node>,
 ) -> Fate {
-    let (Some(cluster), Some(_)) = (scene.cluster, scene.listing) else {
+    let (Some(_), Some(_)) = (scene.cluster, scene.listing) else {
         return Fate::Stays(stays(launch, LaunchState::Launched { instance, unjoined }));
     };
     let gap = work.policy.tick().interval.times(3).max(pool.join_timeout.divided(2));
@@ -189,20 +193,24 @@ fn watch_join(
             state: RemoveState::Planned,
         }));
     }
-    // Since the first send, not the last: a replay names an instance whose node may be there already. By the provider's
-    // clock where it tells it, and never later than by the record's timeline.
-    let begun = cluster.at.before(work.now.since(op.started));
-    let launched = scene.body(&instance).and_then(|body| body.listed?.launched_at);
-    let since = launched.map_or(begun, |launched| launched.min(begun));
-    let younger = |node: &&&Node| !node.control_plane && node.created_at >= since;
-    let state = match scene.strays.iter().find(younger) {
-        Some(node) => {
-            let why = format!("node {} is younger, leads to no instance, and may be it", node.name);
-            LaunchState::Aside { instance, why }
-        }
+    let state = match may_be(work, scene, op, &instance) {
+        Some(why) => LaunchState::Aside { instance, why },
         None => LaunchState::Terminating { instance, accepted: false, absent: None },
     };
     Fate::Stays(stays(launch, state))
+}
+
+/// Whether an unmatched node may be that of a launched instance (rule R11).
+///
+/// Younger than the first send, not the last: a replay names an instance whose node may be there already. By the
+/// provider's clock where it tells it, and never later than by the record's timeline.
+fn may_be(work: &Work<'_>, scene: &Scene<'_>, op: &Op, instance: &crate::words::InstanceId) -> Option<String> {
+    let begun = scene.cluster?.at.before(work.now.since(op.started));
+    let launched = scene.body(instance).and_then(|body| body.listed?.launched_at);
+    let since = launched.map_or(begun, |launched| launched.min(begun));
+    let younger = |node: &&&Node| !node.control_plane && node.created_at >= since;
+    let node = scene.strays.iter().find(younger)?;
+    Some(format!("node {} is younger, leads to no instance, and may be it", node.name))
 }
 
 enum Gone {

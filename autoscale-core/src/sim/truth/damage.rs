@@ -114,7 +114,8 @@ impl Truth {
         if halted.is_some() {
             self.wrong.halted_at = Some(now);
             // What it had sent before the record was damaged under its feet is no effect of a halted tick.
-            let before = self.wrong.damaged_at.is_some_and(|at| at >= started);
+            let before = self.wrong.damaged_at.is_some_and(|at| at >= started)
+                || matches!(self.wrong.now, Some((Damage::Restored, _)));
             self.check("I15", now, silent || before, || "a halted tick sent effects".to_owned());
         }
     }
