@@ -116,7 +116,8 @@ impl Cluster {
             {
                 Some(blocker) => pass.blocked.push((uid, blocker)),
                 None => {
-                    let long = state.workload.and_then(|id| self.workload(id)).map_or(Span::ZERO, |r| r.spec.grace);
+                    let long =
+                        state.workload.and_then(|id| self.workload(id)).map_or(Span::ZERO, |r| r.spec.grace);
                     let end = now.after(rng.span(grace.0, grace.1).plus(long));
                     self.evictions += 1;
                     self.delete_pod(number, end, now);

@@ -31,7 +31,9 @@ impl Net {
                 let read = |bytes: &[u8]| serde_json::from_slice::<Record>(bytes).ok();
                 let inc = read(&loaded.bytes).map(|record| record.inc);
                 let older = |bytes: &&Vec<u8>| **bytes != loaded.bytes && read(bytes).map(|r| r.inc) == inc;
-                let Some(old) = self.snapshots.iter().map(|(_, bytes)| bytes).find(older).cloned() else { return };
+                let Some(old) = self.snapshots.iter().map(|(_, bytes)| bytes).find(older).cloned() else {
+                    return;
+                };
                 ("record-restored", Some(old))
             }
             Damage::Corrupt => {

@@ -155,7 +155,8 @@ impl Net {
         let stuck = self.stuck.filter(|(_, until)| now < *until).map(|(workload, _)| workload);
         let (mut passed, mut blocked) = (order.clone(), Vec::new());
         passed.pods.retain(|pod| {
-            let state = self.world.cluster.pod_by_uid(&pod.uid).and_then(|at| self.world.cluster.pods.get(&at));
+            let state =
+                self.world.cluster.pod_by_uid(&pod.uid).and_then(|at| self.world.cluster.pods.get(&at));
             if stuck.is_some() && state.is_some_and(|state| state.workload == stuck) {
                 self.chaos.count("evict-stuck");
                 blocked.push((pod.uid.clone(), Blocker::Budget { name: None }));

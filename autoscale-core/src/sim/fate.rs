@@ -68,7 +68,8 @@ impl Net {
                 self.chaos.count("launch-answer-lost");
             }
             Fate::LostAnswer
-        } else if ordered && self.chaos.strikes(name("late-request", "late-swap"), rates.late_request, weight) {
+        } else if ordered && self.chaos.strikes(name("late-request", "late-swap"), rates.late_request, weight)
+        {
             self.older_copy(call);
             Fate::LateRequest
         } else if patient && self.chaos.strikes("throttled", rates.throttled, weight) {

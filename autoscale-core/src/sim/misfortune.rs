@@ -5,9 +5,9 @@ use crate::data::policy::Policy;
 use crate::memory::Rng;
 use crate::words::{Span, Zone};
 
+use super::blow::{Blow, Change, Damage};
 use super::faults::Rates;
 use super::net::Item;
-use super::blow::{Blow, Change, Damage};
 
 /// When which misfortune comes, until faults cease.
 pub(super) fn misfortunes(rates: &Rates, policy: &Policy, until: Span, mut rng: Rng) -> Vec<(Span, Item)> {
@@ -54,13 +54,7 @@ fn minutes(rng: &mut Rng, low: u64, high: u64) -> Span {
 
 type Planned = Vec<(Span, Item)>;
 
-fn again(
-    all: &mut Planned,
-    until: Span,
-    mean: Span,
-    rng: &mut Rng,
-    make: &mut dyn FnMut(&mut Rng) -> Item,
-) {
+fn again(all: &mut Planned, until: Span, mean: Span, rng: &mut Rng, make: &mut dyn FnMut(&mut Rng) -> Item) {
     if mean == Span::ZERO {
         return;
     }

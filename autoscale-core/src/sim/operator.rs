@@ -1,7 +1,7 @@
 //! What an operator writes into the record: a pause, and a lease taken away.
 
-use crate::data::record::{Pause, Record};
 use crate::data::record::LaunchState;
+use crate::data::record::{Pause, Record};
 use crate::driver::{open, seal};
 use crate::ports::{Expected, Swapped};
 use crate::words::{Span, WriteId};

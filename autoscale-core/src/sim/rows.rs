@@ -40,7 +40,17 @@ pub const FAULT_ROWS: [(&str, &[&str]); 46] = [
     ("F34", &["list-duplicate", "list-garbage", "list-future-launch", "list-huge"]),
     ("F35", &["throttling-storm", "throttled"]),
     ("F36", &["denied"]),
-    ("F37", &["metrics-missing", "metrics-contradict", "metrics-stale", "metrics-negative", "metrics-huge", "metrics-no-nodes"]),
+    (
+        "F37",
+        &[
+            "metrics-missing",
+            "metrics-contradict",
+            "metrics-stale",
+            "metrics-negative",
+            "metrics-huge",
+            "metrics-no-nodes",
+        ],
+    ),
     ("F38", &["metrics-outage"]),
     ("F39", &["hostile-names"]),
     ("F40", &["policy-thresholds", "policy-template"]),

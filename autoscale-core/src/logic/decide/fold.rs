@@ -204,7 +204,12 @@ fn watch_join(
 ///
 /// Younger than the first send, not the last: a replay names an instance whose node may be there already. By the
 /// provider's clock where it tells it, and never later than by the record's timeline.
-fn may_be(work: &Work<'_>, scene: &Scene<'_>, op: &Op, instance: &crate::words::InstanceId) -> Option<String> {
+fn may_be(
+    work: &Work<'_>,
+    scene: &Scene<'_>,
+    op: &Op,
+    instance: &crate::words::InstanceId,
+) -> Option<String> {
     let begun = scene.cluster?.at.before(work.now.since(op.started));
     let launched = scene.body(instance).and_then(|body| body.listed?.launched_at);
     let since = launched.map_or(begun, |launched| launched.min(begun));

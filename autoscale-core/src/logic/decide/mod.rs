@@ -215,7 +215,8 @@ fn is_ahead(record: &Record, parts: &crate::words::TokenParts) -> bool {
 /// A live instance of ours must not know more than the record does (fault F5).
 fn check_tokens(record: &Record, view: &View) -> Result<(), Halt> {
     let nodes = view.cluster.known().map(|cluster| cluster.nodes.as_slice()).unwrap_or_default();
-    let ours = |node: &&crate::data::view::Node| node.cordon.as_ref().is_some_and(|mark| mark.inc == record.inc);
+    let ours =
+        |node: &&crate::data::view::Node| node.cordon.as_ref().is_some_and(|mark| mark.inc == record.inc);
     if let Some(node) = nodes.iter().filter(ours).find(|node| node.stamp > Some(record.ver)) {
         return Err(Halt {
             why: format!(

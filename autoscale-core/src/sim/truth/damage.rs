@@ -105,7 +105,9 @@ impl Truth {
         if foreign {
             // F44: another cluster's driver must not touch the record.
             let held = halted.is_some() || matches!(report.ended, Ended::NoAuthority { .. });
-            self.check("I15", now, held && silent, || format!("a foreign driver ended as {:?}", report.ended));
+            self.check("I15", now, held && silent, || {
+                format!("a foreign driver ended as {:?}", report.ended)
+            });
             return;
         }
         // L2 is about runs without a damaged record: a halt is right while there is one (F5 to F8, rule R15).

@@ -25,7 +25,8 @@ impl Truth {
         let started = actor.map(|actor| actor.started);
         let allowed = authority.as_ref().is_some_and(|record| allows(record, call));
         let now = self.now;
-        let blind = self.unreadable_since().is_some_and(|since| started.is_some_and(|started| started > since));
+        let blind =
+            self.unreadable_since().is_some_and(|since| started.is_some_and(|started| started > since));
         self.check("I15", now, !blind, || format!("process {task} acts on a record that cannot be read"));
         let text = || {
             let ver = authority.as_ref().map(|record| record.ver);

@@ -230,13 +230,9 @@ impl Truth {
 /// Whether an instance and its node are a worker of ours that nothing protects (I7).
 fn may_touch(world: &World, index: u32) -> bool {
     let node = world.cluster.nodes.get(&index);
-    world
-        .cloud
-        .machine(index)
-        .is_some_and(|machine| {
-            // Whose tags a person took off a moment ago was ours when the list was read (F31).
-            let just = machine.by_hand.is_some_and(|at| world.now().since(at) < Span::from_mins(2));
-            (machine.ownership == Ownership::Ours || just) && !machine.protected
-        })
-        && node.is_none_or(|node| !node.control_plane && !node.keep)
+    world.cloud.machine(index).is_some_and(|machine| {
+        // Whose tags a person took off a moment ago was ours when the list was read (F31).
+        let just = machine.by_hand.is_some_and(|at| world.now().since(at) < Span::from_mins(2));
+        (machine.ownership == Ownership::Ours || just) && !machine.protected
+    }) && node.is_none_or(|node| !node.control_plane && !node.keep)
 }

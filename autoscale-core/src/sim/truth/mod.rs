@@ -178,7 +178,9 @@ impl Truth {
             }
             for sample in samples {
                 let reading = match (known.get(&sample.query), &sample.reading) {
-                    (Some(other), one) if other != one => Reading::Missing { why: "contradictory".to_owned() },
+                    (Some(other), one) if other != one => {
+                        Reading::Missing { why: "contradictory".to_owned() }
+                    }
                     (_, Reading::Value { value, .. }) if *value < crate::words::Fixed::ZERO => {
                         Reading::Missing { why: "negative".to_owned() }
                     }

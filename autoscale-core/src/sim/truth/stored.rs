@@ -28,7 +28,9 @@ impl Truth {
             self.known.clear();
         }
         let unreadable = self.unreadable_since().is_some();
-        self.check("I15", now, !unreadable, || "a record was written over one that cannot be read".to_owned());
+        self.check("I15", now, !unreadable, || {
+            "a record was written over one that cannot be read".to_owned()
+        });
         let old = self.current.replace(next.clone());
         self.versions(old.as_deref(), &next, sealed);
         self.numbers(old.as_deref(), &next);
