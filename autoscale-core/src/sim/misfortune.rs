@@ -65,8 +65,11 @@ fn again(all: &mut Planned, until: Span, mean: Span, rng: &mut Rng, make: &mut d
     }
 }
 
+/// Draws a blow.
+type Make = fn(&mut Rng) -> Blow;
+
 /// How often each hostile blow falls, in minutes, and which.
-const HOSTILE: [(u64, fn(&mut Rng) -> Blow); 25] = [
+const HOSTILE: [(u64, Make); 25] = [
     (90, |rng| Blow::Crowd(2 + rng.below(49) as u32)),
     (400, |_| Blow::Record(Damage::Deleted)),
     (500, |_| Blow::Record(Damage::Restored)),

@@ -416,11 +416,11 @@ impl Net {
         match (&request.call, &reply) {
             (Call::Swap(..), Reply::Swap(Ok(Swapped::Applied(_)))) => self.witness(),
             (Call::Launch(_), Reply::Launch(Ok(launched)))
-                if request.fate == Fate::LostAnswer && self.chaos.rates.hostile =>
+                if request.fate == Fate::LostAnswer
+                    && self.chaos.rates.hostile
+                    && self.chaos.rng.chance(odds::TOKEN_SPENT.1) =>
             {
-                if self.chaos.rng.chance(odds::TOKEN_SPENT.1) {
-                    self.world.kill(&launched.instance);
-                }
+                self.world.kill(&launched.instance);
             }
             _ => {}
         }
