@@ -63,6 +63,13 @@ impl Seen<'_> {
 
     fn remove(&self, op: &Op, remove: &Remove) -> Option<Order> {
         let node = self.node(remove);
+        // Not in a complete list: late, or no longer ours because somebody took its tags off. Absence proves nothing, and
+        // does not authorise to move its pods either (rule R10, I7).
+        let listing = self.view.instances.known().filter(|listing| listing.complete);
+        let absent = listing.is_some_and(|l| !l.instances.iter().any(|i| i.id == remove.instance));
+        if absent && matches!(remove.state, RemoveState::Planned | RemoveState::Cordoned) {
+            return None;
+        }
         match (&remove.state, node) {
             (RemoveState::Planned, Some(node)) => Some(Order::Cordon(self.cordon(op, node))),
             (RemoveState::Cordoned, Some(node)) if remove.why != RemoveWhy::CordonOnly => {

@@ -71,6 +71,9 @@ pub(super) fn written(record: &Record, tick: &Tick, now: Timestamp) -> Record {
     next
 }
 
+/// After so long a token that names another launch is given up.
+const MISMATCHED: Span = Span::from_mins(60);
+
 /// Rule R7. Returns whether the operation is over.
 fn settle_launch(launch: &mut Launch, outcome: &Outcome, now: Elapsed, delay: Span) -> bool {
     let same = match &outcome.effect.order {
@@ -98,6 +101,13 @@ fn settle_launch(launch: &mut Launch, outcome: &Outcome, now: Elapsed, delay: Sp
         (Answer::Refused(Refusal::Throttled) | Answer::NotSent { .. }, LaunchState::Sent) => unsent(launch),
         (Answer::Refused(why), LaunchState::Sent) if sole && *why != Refusal::TokenMismatch => {
             launch.state = LaunchState::Refused { why: why.clone() };
+        }
+        // The only ask of a token that must have been answered long ago: it belongs to something else (fault F17), and
+        // what this operation had bought would be listed.
+        (Answer::Refused(Refusal::TokenMismatch), LaunchState::Sent)
+            if sole && launch.attempt.first_sent.is_some_and(|first| now.since(first) > MISMATCHED) =>
+        {
+            launch.state = LaunchState::Dead { why: "its token belongs to another launch".to_owned() };
         }
         // Another copy may still be under way, or has already bought something: nothing is certain yet.
         (Answer::Refused(why), LaunchState::Sent) => cool(launch, Some(why.clone()), now, delay),

@@ -31,6 +31,12 @@ pub(crate) struct Machine {
     pub(crate) doomed: Option<Timestamp>,
     /// When it stopped being alive.
     pub(crate) ended_at: Option<Timestamp>,
+    /// Its node leads to no instance, or two do, or it joins late.
+    pub(crate) nameless: bool,
+    pub(crate) twin: bool,
+    pub(crate) joins_late: Span,
+    /// When a person made it or changed its tags.
+    pub(crate) by_hand: Option<Timestamp>,
     visible_from: Timestamp,
     shown: (Phase, Timestamp),
 }
@@ -65,7 +71,9 @@ impl Machine {
 /// Everything the cloud runs or has run.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Cloud {
-    pub(crate) machines: Vec<Machine>,
+    pub(crate) machines: BTreeMap<u32, Machine>,
+    /// The number of the next instance.
+    pub(crate) next: u32,
     ids: BTreeMap<InstanceId, u32>,
     tokens: BTreeMap<Token, u32>,
     listed: Vec<u32>,
@@ -81,11 +89,11 @@ pub(crate) struct Cloud {
 
 impl Cloud {
     pub(crate) fn machine(&self, index: u32) -> Option<&Machine> {
-        self.machines.get(index as usize)
+        self.machines.get(&index)
     }
 
     pub(crate) fn machine_mut(&mut self, index: u32) -> Option<&mut Machine> {
-        self.machines.get_mut(index as usize)
+        self.machines.get_mut(&index)
     }
 
     pub(crate) fn index_of(&self, id: &InstanceId) -> Option<u32> {
@@ -107,7 +115,8 @@ impl Cloud {
     /// How many instances of a pool are alive.
     #[cfg(feature = "sim")]
     pub(crate) fn alive_in(&self, pool: &PoolName) -> u32 {
-        self.alive().filter(|(_, machine)| machine.pool.as_ref() == Some(pool)).count() as u32
+        let ours = |machine: &Machine| machine.ownership != Ownership::ControlPlane;
+        self.alive().filter(|(_, m)| ours(m) && m.pool.as_ref() == Some(pool)).count() as u32
     }
 
     /// At most so many of an offering are alive at a time; `None` is unlimited.
@@ -137,14 +146,15 @@ impl Cloud {
 
     /// Adds an instance and gives its number.
     pub(crate) fn add(&mut self, order: New, now: Timestamp, lag: Span) -> u32 {
-        let index = self.machines.len() as u32;
+        let index = self.next;
+        self.next += 1;
         let New { ownership, pool, offering, pinned, allocatable, token } = order;
         let id = InstanceId::new(format!("i-{index:08x}")).expect("hexadecimal digits");
         self.ids.insert(id.clone(), index);
         if let Some(token) = &token {
             self.tokens.insert(token.clone(), index);
         }
-        self.machines.push(Machine {
+        let machine = Machine {
             id,
             ownership,
             phase: Phase::Pending,
@@ -159,9 +169,14 @@ impl Cloud {
             kubelet: true,
             doomed: None,
             ended_at: None,
+            nameless: false,
+            twin: false,
+            joins_late: Span::ZERO,
+            by_hand: None,
             visible_from: now.after(lag),
             shown: (Phase::Pending, now),
-        });
+        };
+        self.machines.insert(index, machine);
         self.listed.push(index);
         self.active.insert(index);
         index
@@ -217,6 +232,17 @@ impl Cloud {
         }))
     }
 
+    /// Forgets an instance that ended a day ago: no request about it is under way any more.
+    pub(crate) fn forget(&mut self, index: u32) {
+        if let Some(machine) = self.machines.remove(&index) {
+            self.ids.remove(&machine.id);
+            if let Some(token) = &machine.token {
+                self.tokens.remove(token);
+            }
+        }
+        self.listed.retain(|listed| *listed != index);
+    }
+
     /// Whom `order` may end: `None` if it is gone or on its way out already.
     pub(crate) fn terminable(&self, order: &TerminateOrder, settings: &Settings) -> Result<Option<u32>> {
         let denied = |action: &str| {
@@ -240,7 +266,7 @@ impl Cloud {
 
     /// Moves an instance on.
     pub(crate) fn turn(&mut self, index: u32, phase: Phase, now: Timestamp, lag: Span) {
-        let Some(machine) = self.machines.get_mut(index as usize) else { return };
+        let Some(machine) = self.machines.get_mut(&index) else { return };
         if machine.is_alive() && !phase.is_alive() {
             machine.ended_at = Some(now);
             let ms = now.since(machine.launched_at).as_millis();
@@ -285,12 +311,12 @@ impl Cloud {
         let Self { listed, machines, .. } = self;
         listed.retain(|index| {
             machines
-                .get(*index as usize)
+                .get(index)
                 .is_some_and(|machine| machine.ended_at.is_none_or(|ended| now < ended.after(kept)))
         });
         listed
             .iter()
-            .filter_map(|index| machines.get(*index as usize))
+            .filter_map(|index| machines.get(index))
             .filter(|machine| machine.ownership != Ownership::Foreign && now >= machine.visible_from)
             .map(|machine| machine.view(now))
             .collect()

@@ -27,6 +27,10 @@ pub(crate) struct NodeState {
     pub(crate) meddled_at: Option<Timestamp>,
     pub(crate) control_plane: bool,
     pub(crate) keep: bool,
+    /// Whether nothing in it leads to its instance.
+    pub(crate) nameless: bool,
+    /// Whether a second Node object leads to the same instance.
+    pub(crate) twin: bool,
     pub(crate) created_at: Timestamp,
     pub(crate) allocatable: Resources,
     pub(crate) free: Resources,
@@ -74,16 +78,6 @@ fn pod_number(uid: &PodUid) -> Option<u64> {
     uid.as_str().strip_prefix("pod-")?.parse().ok()
 }
 
-/// A pod that came to run.
-#[cfg_attr(not(feature = "sim"), allow(dead_code))]
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Wait {
-    /// From made to running.
-    pub(crate) ms: u32,
-    /// Whether the scheduler once found no node for it.
-    pub(crate) waited: bool,
-}
-
 /// What goes on in the cluster.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Cluster {
@@ -94,7 +88,8 @@ pub(crate) struct Cluster {
     pub(crate) pending: u32,
     pub(crate) pending_ms: u64,
     pending_at: Timestamp,
-    pub(crate) waits: Vec<Wait>,
+    /// How many pods came to run after so many milliseconds: all of them, and those that had to wait for a node.
+    pub(crate) waits: BTreeMap<u32, [u64; 2]>,
     pub(crate) evictions: u64,
     /// What the DaemonSet's pod on every node asks for.
     pub(crate) daemon: Resources,
@@ -220,7 +215,9 @@ impl Cluster {
         state.started = true;
         if state.workload.is_some() && state.deleted_at.is_none() {
             let ms = now.since(state.created_at).as_millis().min(u64::from(u32::MAX)) as u32;
-            self.waits.push(Wait { ms, waited: state.unschedulable_since.is_some() });
+            let [all, waited] = self.waits.entry(ms).or_default();
+            *all += 1;
+            *waited += u64::from(state.unschedulable_since.is_some());
         }
         self.count_up(pod);
     }

@@ -16,6 +16,9 @@ impl Cluster {
         let mut budgets = Budgets::default();
         for node in self.nodes.values() {
             view.nodes.push(show(node));
+            if node.twin {
+                view.nodes.extend(twin(node));
+            }
             if scope.covers(&node.name) {
                 for (number, pod) in node.pods.iter().filter_map(|pod| Some((pod, self.pods.get(pod)?))) {
                     view.pods.push(self.show_pod(*number, pod, &mut budgets));
@@ -54,6 +57,7 @@ impl Cluster {
                 shown.system_critical = running.spec.system_critical;
                 shown.eviction = running.spec.eviction;
                 shown.storage = running.spec.storage;
+                shown.tolerates_everything = running.spec.tolerates_everything;
                 shown.budgets = budgets.of(id, running);
             }
             None => {
@@ -112,7 +116,9 @@ impl Cluster {
             {
                 Some(blocker) => pass.blocked.push((uid, blocker)),
                 None => {
-                    let end = now.after(rng.span(grace.0, grace.1));
+                    let long =
+                        state.workload.and_then(|id| self.workload(id)).map_or(Span::ZERO, |r| r.spec.grace);
+                    let end = now.after(rng.span(grace.0, grace.1).plus(long));
                     self.evictions += 1;
                     self.delete_pod(number, end, now);
                     leaving.push((number, end));
@@ -156,8 +162,8 @@ fn show(node: &NodeState) -> Node {
     Node {
         name: node.name.clone(),
         uid: node.uid.clone(),
-        provider_id: Some(node.provider_id.clone()),
-        address: Some(node.address.clone()),
+        provider_id: (!node.nameless).then(|| node.provider_id.clone()),
+        address: (!node.nameless).then(|| node.address.clone()),
         pool: node.pool.clone(),
         zone: Some(node.zone.clone()),
         ready: if node.ready { Ready::Yes } else { Ready::No },
@@ -169,6 +175,13 @@ fn show(node: &NodeState) -> Node {
         created_at: node.created_at,
         allocatable: node.allocatable,
     }
+}
+
+/// A second Node object that leads to the same instance.
+fn twin(node: &NodeState) -> Option<Node> {
+    let name = crate::words::NodeName::new(format!("{}-twin", node.name)).ok()?;
+    let uid = crate::words::NodeUid::new(format!("{}-twin", node.uid)).ok()?;
+    Some(Node { name, uid, cordon: None, stamp: None, ..show(node) })
 }
 
 /// The budgets of a survey, each once.

@@ -18,9 +18,14 @@ pub(super) enum Event {
     Dark(u32),
     Lost(u32, Timestamp),
     Cleanup(u32),
+    Forgotten(u32),
     PodUp(u64),
     PodGone(u64),
     ZoneBack(Zone),
+    /// A node is heard of again.
+    Heard(u32),
+    /// A person ends an instance.
+    ByHand(u32),
     Scrape,
 }
 
@@ -56,6 +61,8 @@ impl World {
             meddled_at: None,
             control_plane: machine.ownership == Ownership::ControlPlane,
             keep: false,
+            nameless: machine.nameless,
+            twin: machine.twin,
             created_at: self.now,
             allocatable: machine.allocatable,
             free: machine.allocatable,
@@ -75,7 +82,8 @@ impl World {
             Event::Running(index) => {
                 if self.cloud.machine(index).is_some_and(|machine| machine.phase == Phase::Pending) {
                     self.cloud.turn(index, Phase::Running, now, Span::ZERO);
-                    let join = self.rng.span(self.settings.join.0, self.settings.join.1);
+                    let late = self.cloud.machine(index).map_or(Span::ZERO, |machine| machine.joins_late);
+                    let join = self.rng.span(self.settings.join.0, self.settings.join.1).plus(late);
                     self.plan(join, Event::Join(index));
                 }
             }
@@ -83,6 +91,7 @@ impl World {
             Event::Taken(index) => self.end(index),
             Event::Terminated(index) => {
                 self.cloud.turn(index, Phase::Terminated, now, Span::ZERO);
+                self.plan(Span::from_mins(24 * 60), Event::Forgotten(index));
                 if let Some(after) = self.settings.cleanup_after {
                     self.plan(after, Event::Cleanup(index));
                 }
@@ -100,6 +109,7 @@ impl World {
                     }
                 }
             }
+            Event::Forgotten(index) => self.cloud.forget(index),
             Event::Cleanup(index) => self.cluster.remove_node(index, now),
             Event::PodUp(pod) => self.cluster.pod_started(pod, now),
             Event::PodGone(pod) => {
@@ -109,6 +119,8 @@ impl World {
                 }
             }
             Event::ZoneBack(zone) => self.revive(&zone),
+            Event::Heard(index) => self.heard(index),
+            Event::ByHand(index) => self.ended_by_hand(index),
         }
         self.settle();
     }
@@ -119,16 +131,30 @@ impl World {
         }
         self.cloud.outages.remove(zone);
         for index in self.nodes_in(zone) {
-            if self.cloud.machine(index).is_some_and(|machine| machine.kubelet) {
-                self.cluster.set_ready(index, true, self.now);
-                let Some(node) = self.cluster.nodes.get(&index) else { continue };
-                let pods: Vec<u64> = node.pods.iter().copied().collect();
-                for pod in pods {
-                    if self.cluster.pods.get(&pod).is_some_and(|pod| !pod.started) {
-                        self.start_pod(pod);
-                    }
-                }
+            self.heard(index);
+        }
+    }
+
+    /// A kubelet that lives is heard of again.
+    fn heard(&mut self, index: u32) {
+        let lives = |machine: &super::cloud::Machine| machine.kubelet && machine.is_alive();
+        if !self.cloud.machine(index).is_some_and(lives) {
+            return;
+        }
+        self.cluster.set_ready(index, true, self.now);
+        let Some(node) = self.cluster.nodes.get(&index) else { return };
+        let pods: Vec<u64> = node.pods.iter().copied().collect();
+        for pod in pods {
+            if self.cluster.pods.get(&pod).is_some_and(|pod| !pod.started) {
+                self.start_pod(pod);
             }
+        }
+    }
+
+    fn ended_by_hand(&mut self, index: u32) {
+        if self.cloud.machine(index).is_some_and(super::cloud::Machine::is_alive) {
+            self.lost(self.now);
+            self.end(index);
         }
     }
 }

@@ -39,6 +39,8 @@ mod cluster;
 mod drain;
 mod happen;
 mod metrics;
+#[cfg(feature = "sim")]
+mod people;
 mod ports;
 mod quick;
 mod rng;
@@ -58,7 +60,7 @@ pub use world::World;
 #[cfg(all(test, feature = "conformance"))]
 pub(crate) use cloud::New;
 #[cfg(feature = "sim")]
-pub(crate) use {cloud::Machine, cluster::Wait, ports::boot};
+pub(crate) use {cloud::Machine, ports::boot};
 
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use crate::data::view::{Eviction, Storage};
-use crate::words::Resources;
+use crate::words::{Resources, Span};
 
 /// A workload's number in its world.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -41,6 +41,10 @@ pub struct Workload {
     pub eviction: Eviction,
     /// Whether the pods keep data on their node.
     pub storage: Storage,
+    /// Whether the pods stay whatever taint their node has.
+    pub tolerates_everything: bool,
+    /// How much longer than others its pods take to end.
+    pub grace: Span,
 }
 
 impl Workload {
@@ -56,6 +60,8 @@ impl Workload {
             system_critical: false,
             eviction: Eviction::Unsaid,
             storage: Storage::None,
+            tolerates_everything: false,
+            grace: Span::ZERO,
         }
     }
 

@@ -179,7 +179,7 @@ impl World {
             Some(machine) if machine.is_alive() && machine.doomed.is_none() => machine.doomed = Some(at),
             _ => return,
         }
-        self.outside_losses.push(self.now);
+        self.lost(self.now);
         self.replaceable += 1;
         self.announce(instance, NoticeKind::Interruption, span);
         self.plan_at(at, Event::Taken(index));
@@ -191,7 +191,7 @@ impl World {
         self.announce(instance, NoticeKind::Rebalance, Span::ZERO);
     }
 
-    fn announce(&mut self, instance: &InstanceId, kind: NoticeKind, left: Span) {
+    pub(super) fn announce(&mut self, instance: &InstanceId, kind: NoticeKind, left: Span) {
         self.noticed += 1;
         self.outbox.push(IncomingNotice::new(
             format!("event-{}", self.noticed),
@@ -209,7 +209,7 @@ impl World {
     /// An instance dies without a word.
     pub fn kill(&mut self, instance: &InstanceId) {
         if let Some(index) = self.cloud.index_of(instance) {
-            self.outside_losses.push(self.now);
+            self.lost(self.now);
             self.replaceable += 1;
             self.end(index);
         }
@@ -219,7 +219,7 @@ impl World {
     pub fn fail_zone(&mut self, zone: &Zone, span: Span) {
         self.cloud.outages.insert(zone.clone(), self.now.after(span));
         for index in self.nodes_in(zone) {
-            self.outside_losses.push(self.now);
+            self.lost(self.now);
             self.darken(index);
         }
         self.plan(span, Event::ZoneBack(zone.clone()));
@@ -234,7 +234,7 @@ impl World {
         };
         node.unschedulable = away;
         if away {
-            self.outside_losses.push(self.now);
+            self.lost(self.now);
         } else {
             node.meddled_at = Some(now);
             self.cluster.dirty = true;
@@ -263,6 +263,14 @@ impl World {
         self.cloud.hours(self.now)
     }
 
+    /// Remembers that something outside took a node. Only the last hours are ever asked for.
+    pub(crate) fn lost(&mut self, at: Timestamp) {
+        self.outside_losses.push(at);
+        if self.outside_losses.len() > 4_096 {
+            self.outside_losses.drain(..2_048);
+        }
+    }
+
     pub(super) fn plan(&mut self, span: Span, event: Event) {
         self.plan_at(self.now.after(span), event);
     }
@@ -279,7 +287,7 @@ impl World {
         self.cluster.nodes.keys().filter(here).copied().collect()
     }
 
-    fn add_ready(&mut self, new: New) -> u32 {
+    pub(super) fn add_ready(&mut self, new: New) -> u32 {
         let index = self.cloud.add(new, self.now, Span::ZERO);
         self.cloud.turn(index, Phase::Running, self.now, Span::ZERO);
         self.join(index);

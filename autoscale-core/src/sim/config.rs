@@ -7,6 +7,8 @@ use std::sync::Arc;
 use crate::data::policy::Policy;
 use crate::words::Span;
 
+use super::blow::Blow;
+
 /// A named situation: a load curve, and what the cloud does to the nodes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[non_exhaustive]
@@ -66,6 +68,9 @@ pub enum Faults {
     /// Crashes before and after calls, lost and late requests and answers, throttling, lagging lists, lost samples,
     /// unannounced deaths, boots that hang: each every now and then.
     Mild,
+    /// Everything in the fault table, on top of those: clocks off by years, frozen processes, damaged records, lists and
+    /// signals that lie, people who change things by hand.
+    Hostile,
 }
 
 impl FromStr for Faults {
@@ -75,7 +80,8 @@ impl FromStr for Faults {
         match text {
             "none" => Ok(Self::None),
             "mild" => Ok(Self::Mild),
-            _ => Err("expected none or mild".to_owned()),
+            "hostile" => Ok(Self::Hostile),
+            _ => Err("expected none, mild or hostile".to_owned()),
         }
     }
 }
@@ -115,6 +121,10 @@ pub struct Config {
     pub load: Option<Vec<LoadPoint>>,
     /// Whether the report has a log of every stored record and every effect.
     pub log: bool,
+    /// How many times the scenario's load, and the sizes of its policy: 10 runs on 50 nodes and more.
+    pub scale: u32,
+    /// Faults at given times, counted from the start, besides those of `faults`.
+    pub script: Vec<(Span, Blow)>,
 }
 
 impl Config {
@@ -128,6 +138,8 @@ impl Config {
             policy: None,
             load: None,
             log: false,
+            scale: 1,
+            script: Vec::new(),
         }
     }
 }

@@ -8,20 +8,22 @@ use std::task::{Context, Wake, Waker};
 
 use crate::data::policy::Policy;
 use crate::data::record::{IncomingNotice, NoticeKind};
-use crate::driver::{Driver, Report as TickReport, Trigger};
-use crate::memory::Rng;
+use crate::driver::{Driver, Ports, Report as TickReport, Trigger};
+use crate::memory::{Rng, WorkloadId};
 use crate::words::{NodeName, Span, Timestamp};
 
+use super::blow::Change;
 use super::config::{Config, Faults};
 use super::faults::{Chaos, Rates};
 use super::hpa::{EVERY, Hpa};
 use super::load::Curve;
 use super::misfortune;
-use super::net::{Item, Net, Process, Wire};
+use super::net::{Item, Net, Wire};
 use super::ports::ports;
 use super::recorder::Recorder;
 use super::report::Report;
-use super::scenario::{self, Blow};
+use super::scenario;
+use super::strike;
 use super::truth::Truth;
 
 /// How long a run under faults goes on without any, at its end.
@@ -45,34 +47,38 @@ impl Wake for Flag {
 }
 
 /// One tick under way.
-struct Task {
+pub(super) struct Task {
     id: u32,
     future: Pin<Box<dyn Future<Output = TickReport> + Send>>,
     flag: Arc<Flag>,
     notices: Vec<IncomingNotice>,
 }
 
-struct Engine<'a> {
-    config: &'a Config,
-    policy: Arc<Policy>,
-    wire: Wire,
-    driver: Driver,
+pub(super) struct Engine<'a> {
+    pub(super) config: &'a Config,
+    pub(super) policy: Arc<Policy>,
+    pub(super) wire: Wire,
+    pub(super) ports: Ports,
+    pub(super) driver: Driver,
+    /// Workloads whose pods hold nodes back.
+    pub(super) awkward: Vec<WorkloadId>,
+    /// Until when the load swings.
+    pub(super) swing_until: Timestamp,
     controllers: Vec<Hpa>,
     curve: Curve,
     beginning: Timestamp,
     end: Timestamp,
-    tasks: Vec<Task>,
+    pub(super) tasks: Vec<Task>,
     next_task: u32,
-    next_notice: u64,
     recorder: Recorder,
 }
 
 impl<'a> Engine<'a> {
     fn new(config: &'a Config) -> Self {
-        let policy = config.policy.clone().unwrap_or_else(scenario::policy);
+        let policy = config.policy.clone().unwrap_or_else(|| scenario::policy_of(config.scale, Change::Back));
         let rng = Rng::new(config.seed);
         let faulty = config.faults != Faults::None;
-        let (mut world, controllers) = scenario::world(&policy, config.seed);
+        let (mut world, controllers) = scenario::world(&policy, config.seed, config.scale);
         let quiet_from = if faulty { config.until.minus(calm(config.until)) } else { config.until };
         let curve = Curve::new(
             config.scenario,
@@ -103,6 +109,7 @@ impl<'a> Engine<'a> {
                 }
             }
         }
+        let awkward = if rates.hostile { strike::awkward(&mut world) } else { Vec::new() };
         let truth = Truth::new(policy.clone(), repeat(config));
         let beginning = world.now();
         let mut net = Net::new(world, truth, Chaos::new(rates, rng.fork(3)), rng.fork(4));
@@ -122,13 +129,20 @@ impl<'a> Engine<'a> {
                 net.plan(at, item);
             }
         }
+        for (at, blow) in &config.script {
+            net.plan(*at, Item::Blow(blow.clone()));
+        }
         let wire = Wire::new(net);
-        let driver = Driver::new(policy.clone(), ports(&wire, config.seed)).with_scope("sim");
+        let ports = ports(&wire, config.seed);
+        let driver = Driver::new(policy.clone(), ports.clone()).with_scope("sim");
         Self {
             config,
             recorder: Recorder::new(&policy, config.until),
             policy,
             driver,
+            ports,
+            awkward,
+            swing_until: beginning,
             wire,
             controllers,
             curve,
@@ -136,7 +150,6 @@ impl<'a> Engine<'a> {
             end: beginning.after(config.until),
             tasks: Vec::new(),
             next_task: 0,
-            next_notice: 0,
         }
     }
 
@@ -167,24 +180,26 @@ impl<'a> Engine<'a> {
 
     /// A notice of the cloud is on its way; sometimes twice, sometimes late.
     fn announce(&mut self, notice: IncomingNotice) {
-        self.next_notice += 1;
         let net = &mut *self.wire.lock();
         let kind = match notice.kind {
             NoticeKind::Interruption => "spot-interruption",
-            NoticeKind::Rebalance | NoticeKind::Withdrawn => "rebalance",
+            NoticeKind::Rebalance => "rebalance",
+            NoticeKind::Withdrawn => "notice-withdrawn",
         };
         net.chaos.count(kind);
-        net.notices.insert(self.next_notice, notice);
+        let number = net.keep(notice);
         let mut after = net.draw(Span::from_millis(200), Span::from_secs(4));
-        if net.chaos.chance(net.chaos.rates.late_notice, 1) {
-            net.chaos.count("late-notice");
-            after = net.chaos.rng.span(Span::from_mins(1), Span::from_mins(180));
+        let latest = if net.chaos.rates.hostile { Span::from_mins(360) } else { Span::from_mins(180) };
+        if net.chaos.strikes("late-notice", net.chaos.rates.late_notice, 1) {
+            after = net.chaos.rng.span(Span::from_mins(1), latest);
         }
-        net.plan(after, Item::Notice(self.next_notice));
-        while net.chaos.chance(net.chaos.rates.duplicate_notice, 1) {
-            net.chaos.count("duplicate-notice");
-            let again = net.chaos.rng.span(Span::ZERO, Span::from_mins(10));
-            net.plan(after.plus(again), Item::Notice(self.next_notice));
+        net.plan(after, Item::Notice(number));
+        while net.chaos.strikes("duplicate-notice", net.chaos.rates.duplicate_notice, 1) {
+            let many = if net.chaos.rates.hostile { 1 + net.chaos.rng.below(9) } else { 1 };
+            for _ in 0..many {
+                let again = net.chaos.rng.span(Span::ZERO, Span::from_mins(10));
+                net.plan(after.plus(again), Item::Notice(number));
+            }
         }
     }
 
@@ -196,7 +211,15 @@ impl<'a> Engine<'a> {
             Item::Arrive(id) => net.arrive(id),
             Item::Answer(id) => net.answer(id),
             Item::Wake(id) => net.wake(id),
+            Item::Limit(task) => {
+                if net.processes.get(&task).is_some_and(|process| !process.frozen) {
+                    net.chaos.count("crash-c15-time-limit");
+                    drop(net);
+                    self.kill(task);
+                }
+            }
             Item::Kill(task) => {
+                net.dies(task);
                 let frozen = net.processes.get(&task).is_some_and(|process| process.frozen);
                 drop(net);
                 if !frozen {
@@ -206,7 +229,7 @@ impl<'a> Engine<'a> {
             Item::Thaw(task) => {
                 if let Some(process) = net.processes.get_mut(&task) {
                     process.frozen = false;
-                    net.plan(Span::from_secs(20), Item::Kill(task));
+                    net.plan(Span::from_secs(20), Item::Limit(task));
                 }
             }
             Item::Tick => {
@@ -232,7 +255,9 @@ impl<'a> Engine<'a> {
                 }
             }
             Item::Controllers => {
-                let load = self.curve.at(at);
+                let swings = net.world.now() < self.swing_until;
+                let swing = if swings { 780 + at.as_millis() / 240_000 % 2 * 500 } else { 1_000 };
+                let load = self.curve.at(at) * u64::from(self.config.scale) * swing / 1_000;
                 for controller in &mut self.controllers {
                     controller.step(&mut net.world, load);
                 }
@@ -243,7 +268,13 @@ impl<'a> Engine<'a> {
                 progress(at);
                 net.plan(self.recorder.every(), Item::Point);
             }
-            Item::Blow(blow) => self.strike(&mut net, blow),
+            Item::Blow(blow) => {
+                drop(net);
+                self.strike(blow);
+            }
+            Item::PodsGo(workload) => net.world.set_replicas(WorkloadId(workload), 0),
+            Item::Withdraw(instance) => net.world.withdraw(&instance),
+            Item::Repair(since) => net.repair(since),
             Item::Uncordon(name) => {
                 if let Ok(name) = NodeName::new(name)
                     && let Some(node) = net.world.cluster.node_by_name(&name)
@@ -254,77 +285,49 @@ impl<'a> Engine<'a> {
                 }
             }
             Item::Cease => {
-                net.chaos.cease();
-                net.store_out_until = net.world.now();
-                net.world.settings_mut().list_lag = Span::ZERO;
-                net.world.settings_mut().hang_per_million = 0;
-                net.world.cloud.lift_capacity();
+                net.cease();
+                for id in &self.awkward {
+                    net.world.set_replicas(*id, 0);
+                }
+                drop(net);
+                // Above a lowered max a pool shrinks only as far as its pods find room: that is no fault.
+                if self.config.faults == Faults::Hostile {
+                    self.change_policy(Change::Back);
+                }
             }
             Item::Patrol => {
                 let Net { world, truth, .. } = &mut *net;
                 truth.patrol(world);
+                net.look_aside();
                 net.plan(Span::from_mins(10), Item::Patrol);
             }
         }
     }
 
-    fn strike(&mut self, net: &mut Net, blow: Blow) {
-        let mut targets: Vec<_> = net.world.cloud.spot_targets();
-        let victim = |net: &mut Net, targets: &mut Vec<_>| {
-            let index = net.chaos.rng.below(targets.len() as u64) as usize;
-            (index < targets.len()).then(|| targets.swap_remove(index))
-        };
-        match blow {
-            Blow::Interrupt(count) => {
-                for _ in 0..count {
-                    if let Some(instance) = victim(net, &mut targets) {
-                        net.world.interrupt(&instance);
-                    }
-                }
-            }
-            Blow::Rebalance => {
-                if let Some(instance) = victim(net, &mut targets) {
-                    net.world.recommend_rebalance(&instance);
-                }
-            }
-            Blow::Kill => {
-                let mut targets = net.world.alive();
-                if let Some(instance) = victim(net, &mut targets) {
-                    net.world.kill(&instance);
-                    net.chaos.count("unannounced-death");
-                }
-            }
-            Blow::FailZone(zone, span) => net.world.fail_zone(&zone, span),
-            Blow::Silence(span) => net.world.silence_metrics(span),
-            Blow::Capacity(offering, most) => {
-                net.world.set_capacity(offering, most);
-            }
-            Blow::HumanCordon(span) => {
-                let open = net.world.serving();
-                if let Some(name) = net.chaos.rng.pick(&open).cloned() {
-                    net.world.cordon_by_hand(&name, true);
-                    net.chaos.count("human-cordon");
-                    net.plan(span, Item::Uncordon(name.to_string()));
-                }
-            }
-            Blow::Pause(span) => net.pause(span),
-            Blow::Unlock if self.tasks.is_empty() => net.plan(Span::from_secs(1), Item::Blow(Blow::Unlock)),
-            Blow::Unlock => net.unlock(),
-            Blow::StoreOut(span) => net.store_out_until = net.world.now().after(span),
-        }
+    pub(super) fn start(&mut self, trigger: Trigger, notices: Vec<IncomingNotice>) {
+        self.start_by(self.driver.clone(), trigger, notices, false);
     }
 
-    fn start(&mut self, trigger: Trigger, notices: Vec<IncomingNotice>) {
+    pub(super) fn start_by(
+        &mut self,
+        driver: Driver,
+        trigger: Trigger,
+        notices: Vec<IncomingNotice>,
+        foreign: bool,
+    ) {
         self.next_task += 1;
         let id = self.next_task;
         {
             let mut net = self.wire.lock();
-            net.processes.insert(id, Process { frozen: false, crashed: false });
+            let process = self.process(&mut net, foreign);
+            net.processes.insert(id, process);
             net.truth.on_start(id);
-            net.plan(self.policy.tick().limit, Item::Kill(id));
+            if foreign {
+                net.truth.on_foreign(id);
+            }
+            net.plan(self.policy.tick().limit, Item::Limit(id));
         }
         self.recorder.ticks += 1;
-        let driver = self.driver.clone();
         let future = Box::pin(async move { driver.tick(&trigger).await });
         let flag = Arc::new(Flag(AtomicBool::new(true)));
         self.tasks.push(Task { id, future, flag, notices });
@@ -348,10 +351,8 @@ impl<'a> Engine<'a> {
             return;
         }
         for notice in notices {
-            self.next_notice += 1;
-            net.notices.insert(self.next_notice, notice.clone());
             let after = net.draw(Span::from_secs(60), Span::from_secs(120));
-            net.plan(after, Item::Notice(self.next_notice));
+            net.post(notice.clone(), after);
         }
     }
 
@@ -377,7 +378,7 @@ impl<'a> Engine<'a> {
                 self.kill(id);
             } else if let std::task::Poll::Ready(report) = polled {
                 let task = self.tasks.swap_remove(at);
-                self.wire.lock().truth.on_report(&report);
+                self.wire.lock().truth.on_report(id, &report);
                 self.recorder.tick(&report);
                 self.end(id, &task.notices, report.notices_stored);
             }
@@ -390,9 +391,11 @@ fn repeat(config: &Config) -> String {
     let faults = match config.faults {
         Faults::None => "none",
         Faults::Mild => "mild",
+        Faults::Hostile => "hostile",
     };
+    let scale = if config.scale == 1 { String::new() } else { format!(" --scale {}", config.scale) };
     format!(
-        "cargo run --release -p simulate -- --scenario {} --seed {} --faults {faults} --until {}",
+        "cargo run --release -p simulate -- --scenario {} --seed {} --faults {faults} --until {}{scale}",
         config.scenario, config.seed, config.until
     )
 }

@@ -24,7 +24,8 @@ impl Net {
     }
 
     pub(super) fn freeze(&mut self, task: u32, after: Span) {
-        let span = self.chaos.rng.span(Span::from_mins(1), Span::from_mins(20));
+        let (low, high) = self.chaos.rates.frozen_for;
+        let span = self.chaos.rng.span(low, high);
         if let Some(process) = self.processes.get_mut(&task).filter(|process| !process.frozen) {
             process.frozen = true;
             self.truth.on_freeze(task);
@@ -40,7 +41,6 @@ impl Net {
             return script.crash();
         }
         let rate = self.chaos.rates.crash;
-        let point = (0..4).find(|_| self.chaos.chance(rate, weight))?;
         let names = match class {
             Class::Read => {
                 ["crash-before-read", "crash-read-answered", "crash-read-answered", "crash-read-answered"]
@@ -52,10 +52,7 @@ impl Net {
                 ["crash-before-effect", "crash-effect-sent", "crash-effect-landed", "crash-effect-answered"]
             }
         };
-        if let Some(name) = names.get(point) {
-            self.chaos.count(name);
-        }
-        Some(point)
+        names.into_iter().position(|name| self.chaos.strikes(name, rate, weight))
     }
 
     pub(super) fn fate(&mut self, call: &Call, weight: u32) -> Fate {
@@ -65,20 +62,30 @@ impl Net {
         }
         let rates = self.chaos.rates.clone();
         let swap = call.class() == Class::Swap;
-        if self.chaos.chance(rates.lost_request, weight) {
-            self.chaos.count(if swap { "lost-swap" } else { "lost-request" });
-            Fate::LostRequest
-        } else if self.chaos.chance(rates.lost_answer, weight) {
-            self.chaos.count(if swap { "lost-swap-answer" } else { "lost-answer" });
-            Fate::LostAnswer
-        } else if call.class() != Class::Read && self.chaos.chance(rates.late_request, weight) {
-            self.chaos.count(if swap { "late-swap" } else { "late-request" });
-            Fate::LateRequest
-        } else if !swap && !matches!(call, Call::Sample(_)) && self.chaos.chance(rates.throttled, weight) {
-            self.chaos.count("throttled");
+        let ordered = call.class() != Class::Read;
+        let patient = !swap && !matches!(call, Call::Sample(_));
+        let name = |read, swapped| if swap { swapped } else { read };
+        if self.is_storm(call) {
             Fate::Throttled
-        } else if swap && self.chaos.chance(rates.swap_resent, weight) {
-            self.chaos.count("swap-resent");
+        } else if self.is_unanswered(call)
+            || self.chaos.strikes(name("lost-request", "lost-swap"), rates.lost_request, weight)
+        {
+            Fate::LostRequest
+        } else if self.chaos.strikes(name("lost-answer", "lost-swap-answer"), rates.lost_answer, weight) {
+            if matches!(call, Call::Launch(_)) {
+                self.chaos.count("launch-answer-lost");
+            }
+            Fate::LostAnswer
+        } else if ordered && self.chaos.strikes(name("late-request", "late-swap"), rates.late_request, weight)
+        {
+            self.older_copy(call);
+            Fate::LateRequest
+        } else if patient && self.chaos.strikes("throttled", rates.throttled, weight) {
+            if matches!(call, Call::Load) {
+                self.chaos.count("store-throttled");
+            }
+            Fate::Throttled
+        } else if swap && self.chaos.strikes("swap-resent", rates.swap_resent, weight) {
             Fate::Resent
         } else {
             Fate::Plain

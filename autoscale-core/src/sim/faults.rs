@@ -6,6 +6,7 @@ use crate::memory::Rng;
 use crate::words::Span;
 
 use super::config::Faults;
+use super::odds::Odd;
 
 /// How often each fault happens. Rates are per call, in a million; `every` is a mean distance, zero for never.
 #[derive(Clone, Debug, Default)]
@@ -62,6 +63,10 @@ pub(super) struct Rates {
     pub(super) unlock_every: Span,
     /// A second tick starts beside a running one (F3).
     pub(super) overlap_every: Span,
+    /// For how long a frozen process stands still.
+    pub(super) frozen_for: (Span, Span),
+    /// Whether everything else strikes too, by the odds of each.
+    pub(super) hostile: bool,
 }
 
 impl Rates {
@@ -96,6 +101,19 @@ impl Rates {
                 pause_every: Span::from_mins(500),
                 unlock_every: Span::from_mins(120),
                 overlap_every: Span::from_mins(40),
+                frozen_for: (Span::from_mins(1), Span::from_mins(20)),
+                hostile: false,
+            },
+            Faults::Hostile => Self {
+                crash: 2_500,
+                list_lag: Span::from_mins(15),
+                interrupt_every: Span::from_mins(100),
+                kill_every: Span::from_mins(160),
+                store_out_every: Span::from_mins(160),
+                overlap_every: Span::from_mins(60),
+                frozen_for: (Span::from_secs(1), Span::from_mins(120)),
+                hostile: true,
+                ..Self::of(Faults::Mild)
             },
         }
     }
@@ -148,11 +166,13 @@ pub(super) struct Chaos {
     pub(super) rates: Rates,
     pub(super) rng: Rng,
     pub(super) counts: BTreeMap<&'static str, u64>,
+    /// Faults that a script wants at their next opportunity.
+    pub(super) forced: BTreeMap<&'static str, u32>,
 }
 
 impl Chaos {
     pub(super) const fn new(rates: Rates, rng: Rng) -> Self {
-        Self { rates, rng, counts: BTreeMap::new() }
+        Self { rates, rng, counts: BTreeMap::new(), forced: BTreeMap::new() }
     }
 
     /// Counts a fault that really happened.
@@ -163,6 +183,34 @@ impl Chaos {
     /// Whether a fault with this rate happens now.
     pub(super) fn chance(&mut self, per_million: u32, weight: u32) -> bool {
         self.rng.chance(per_million.saturating_mul(weight))
+    }
+
+    /// Whether a fault strikes now, by its rate or because a script wants it; it is counted.
+    pub(super) fn strikes(&mut self, name: &'static str, per_million: u32, weight: u32) -> bool {
+        let strikes = self.is_forced(name) || self.chance(per_million, weight);
+        if strikes {
+            self.count(name);
+        }
+        strikes
+    }
+
+    /// Whether a hostile fault strikes now; it is counted.
+    pub(super) fn hit(&mut self, Odd(name, per_million): Odd) -> bool {
+        let strikes = self.is_forced(name) || (self.rates.hostile && self.rng.chance(per_million));
+        if strikes {
+            self.count(name);
+        }
+        strikes
+    }
+
+    fn is_forced(&mut self, name: &'static str) -> bool {
+        match self.forced.get_mut(name) {
+            None | Some(0) => false,
+            Some(left) => {
+                *left -= 1;
+                true
+            }
+        }
     }
 
     /// Ends all faults.

@@ -15,8 +15,9 @@ const LARGEST: u32 = 512;
 
 /// The same load on so many on-demand nodes from start to end, without an autoscaler and without interruptions.
 pub fn static_fleet(config: &Config, nodes: u32) -> StaticFleet {
-    let policy = config.policy.clone().unwrap_or_else(scenario::policy);
-    let (mut world, mut controllers) = scenario::world(&policy, config.seed);
+    let policy =
+        config.policy.clone().unwrap_or_else(|| scenario::policy_of(config.scale, super::blow::Change::Back));
+    let (mut world, mut controllers) = scenario::world(&policy, config.seed, config.scale);
     if let Some(pool) = policy.pools().values().next() {
         for zone in pool.zones.iter().cycle().take(nodes as usize) {
             world.add_worker(zone, Purchase::OnDemand, &pool.shape.name);
@@ -28,7 +29,7 @@ pub fn static_fleet(config: &Config, nodes: u32) -> StaticFleet {
     let beginning = world.now();
     let mut at = Span::ZERO;
     while at < config.until {
-        let load = curve.at(at);
+        let load = curve.at(at) * u64::from(config.scale);
         for controller in &mut controllers {
             controller.step(&mut world, load);
         }

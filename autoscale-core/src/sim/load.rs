@@ -98,7 +98,9 @@ impl Curve {
                     .map_or(0, |point| point.cpu_milli);
             }
         };
-        let more: u64 = self.peaks.iter().map(|peak| peak.height(at)).sum();
+        // Peaks are in the order of time, and none is longer than the distance of three.
+        let begun = self.peaks.partition_point(|peak| peak.from <= at);
+        let more: u64 = self.peaks.iter().take(begun).rev().take(4).map(|peak| peak.height(at)).sum();
         // Up to 3 % either way, another step every minute.
         let wobble = Rng::new(self.noise ^ (at / MINUTE)).below(61);
         base * (1_000 + more) / 1_000 * (970 + wobble) / 1_000

@@ -43,3 +43,13 @@ pub(super) fn line(at: Timestamp, task: u32, call: &Call, reply: &Reply) -> Opti
     };
     Some(format!("{at} tick {task} {text}"))
 }
+
+impl super::net::Net {
+    /// A line of the log about something else.
+    pub(super) fn tell(&mut self, text: &str) {
+        let at = self.world.now();
+        if let Some(log) = &mut self.log {
+            log.push(format!("{at} {text}"));
+        }
+    }
+}

@@ -3,27 +3,19 @@
 use crate::data::order::Offering;
 use crate::data::policy::Policy;
 use crate::memory::Rng;
-use crate::words::Span;
+use crate::words::{Span, Zone};
 
+use super::blow::{Blow, Change, Damage};
 use super::faults::Rates;
 use super::net::Item;
-use super::scenario::Blow;
 
 /// When which misfortune comes, until faults cease.
 pub(super) fn misfortunes(rates: &Rates, policy: &Policy, until: Span, mut rng: Rng) -> Vec<(Span, Item)> {
     let mut all = Vec::new();
     let Some(pool) = policy.pools().values().next() else { return all };
     let mut every = |mean: Span, rng: &mut Rng, make: &mut dyn FnMut(&mut Rng) -> Item| {
-        if mean == Span::ZERO {
-            return;
-        }
-        let mut at = rng.span(Span::from_mins(2), mean.times(2));
-        while at < until {
-            all.push((at, make(rng)));
-            at = at.plus(rng.span(Span::from_mins(1), mean.times(2)));
-        }
+        again(&mut all, until, mean, rng, make);
     };
-    let minutes = |rng: &mut Rng, low, high| rng.span(Span::from_mins(low), Span::from_mins(high));
     every(rates.interrupt_every, &mut rng, &mut |rng| Item::Blow(Blow::Interrupt(1 + rng.below(2) as u32)));
     every(rates.rebalance_every, &mut rng, &mut |_| Item::Blow(Blow::Rebalance));
     every(rates.kill_every, &mut rng, &mut |_| Item::Blow(Blow::Kill));
@@ -50,5 +42,76 @@ pub(super) fn misfortunes(rates: &Rates, policy: &Policy, until: Span, mut rng: 
     for (start, (offering, length)) in starts.into_iter().zip(windows) {
         all.push((start.plus(length), Item::Blow(Blow::Capacity(offering, None))));
     }
+    if rates.hostile {
+        hostile(&mut all, &pool.zones, until, &mut rng);
+    }
     all
+}
+
+fn minutes(rng: &mut Rng, low: u64, high: u64) -> Span {
+    rng.span(Span::from_mins(low), Span::from_mins(high))
+}
+
+type Planned = Vec<(Span, Item)>;
+
+fn again(all: &mut Planned, until: Span, mean: Span, rng: &mut Rng, make: &mut dyn FnMut(&mut Rng) -> Item) {
+    if mean == Span::ZERO {
+        return;
+    }
+    let mut at = rng.span(Span::from_mins(2), mean.times(2));
+    while at < until {
+        all.push((at, make(rng)));
+        at = at.plus(rng.span(Span::from_mins(1), mean.times(2)));
+    }
+}
+
+/// Draws a blow.
+type Make = fn(&mut Rng) -> Blow;
+
+/// How often each hostile blow falls, in minutes, and which.
+const HOSTILE: [(u64, Make); 25] = [
+    (90, |rng| Blow::Crowd(2 + rng.below(49) as u32)),
+    (400, |_| Blow::Record(Damage::Deleted)),
+    (500, |_| Blow::Record(Damage::Restored)),
+    (400, |rng| {
+        let kinds = [Damage::Corrupt, Damage::Truncated, Damage::Huge, Damage::Future, Damage::Hostile];
+        Blow::Record(rng.pick(&kinds).copied().unwrap_or(Damage::Corrupt))
+    }),
+    (240, |rng| Blow::Storm(minutes(rng, 2, 10))),
+    (300, |rng| Blow::Denied(minutes(rng, 2, 12))),
+    (900, |rng| Blow::Unanswered(minutes(rng, 30, 60))),
+    (90, |rng| Blow::Flap(rng.span(Span::from_secs(5), Span::from_mins(6)))),
+    (200, |_| Blow::DeleteNode),
+    (200, |_| Blow::KillDraining),
+    (200, |_| Blow::FalseNotice),
+    (150, |_| Blow::ForeignNotice),
+    (200, |_| Blow::Withdrawn),
+    (200, |_| Blow::ShortNotice),
+    (500, |_| Blow::Mass),
+    (200, |_| Blow::HumanTerminate),
+    (300, |_| Blow::HumanCreate),
+    (400, |_| Blow::StripTags),
+    (400, |_| Blow::CopyTags),
+    (150, |rng| Blow::StuckBudget(minutes(rng, 5, 40))),
+    (120, |rng| Blow::AwkwardPods(minutes(rng, 10, 60))),
+    (150, |rng| {
+        let changes =
+            [Change::LowerMax, Change::RaiseMin, Change::Thresholds, Change::Template, Change::Back];
+        Blow::Policy(rng.pick(&changes).copied().unwrap_or(Change::Back))
+    }),
+    (300, |rng| Blow::Swing(minutes(rng, 20, 60))),
+    (500, |_| Blow::MoveControlPlane),
+    (120, |_| Blow::Park),
+];
+
+fn hostile(all: &mut Planned, zones: &[Zone], until: Span, rng: &mut Rng) {
+    for (mean, make) in HOSTILE {
+        again(all, until, Span::from_mins(mean), rng, &mut |rng| Item::Blow(make(rng)));
+    }
+    again(all, until, Span::from_mins(250), rng, &mut |_| Item::Blow(Blow::ForeignDriver));
+    again(all, until, Span::from_mins(500), rng, &mut |_| Item::Blow(Blow::ForeignCluster));
+    again(all, until, Span::from_mins(500), rng, &mut |rng| {
+        let length = minutes(rng, 5, 30);
+        rng.pick(zones).map_or(Item::Patrol, |zone| Item::Blow(Blow::FailZone(zone.clone(), length)))
+    });
 }

@@ -4,8 +4,13 @@
 //! that takes a while, and under faults gets lost, comes late or kills the process. The same [`Config`] gives the same
 //! run, to the byte.
 
+mod blow;
 mod call;
+mod clocks;
 mod config;
+mod crash;
+mod damage;
+mod distort;
 mod engine;
 #[cfg(test)]
 mod exhaustive;
@@ -19,17 +24,23 @@ mod misfortune;
 #[cfg(test)]
 mod mutants;
 mod net;
+mod odds;
 mod operator;
 mod ports;
+mod process;
 mod recorder;
 mod report;
+mod rows;
 mod scenario;
+mod strike;
 mod truth;
 
+pub use blow::{Blow, Change, Damage};
 pub use config::{Config, Faults, LoadPoint, Scenario};
 pub use engine::run;
 pub use faults::KINDS as MILD_KINDS;
 pub use fleet::{smallest_static_fleet, static_fleet};
 pub use report::{Checked, Point, Report, StaticFleet, Told, Violation};
+pub use rows::{CRASH_POINTS, FAULT_ROWS};
 pub use scenario::{ON_DEMAND_HOUR, SPOT_HOUR, policy};
 pub use truth::INVARIANTS;

@@ -1,19 +1,24 @@
 //! The network between driver and world: requests take a while, get lost, come late; answers too.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use crate::data::record::IncomingNotice;
-use crate::memory::{Rng, World, boot};
+use crate::data::view::Instance;
+use crate::memory::{Rng, World};
 use crate::ports::{ErrorKind, Swapped};
-use crate::words::{Span, Timestamp};
+use crate::words::{Deadline, InstanceId, Span, Timestamp, Token};
 
+use super::blow::Blow;
 use super::call::{Call, Class, Reply};
+use super::clocks::ProcessClock;
+use super::damage::Hurt;
 use super::fate::Fate;
 use super::faults::Chaos;
-use super::scenario::Blow;
+use super::odds;
+use super::process::Process;
 use super::truth::Truth;
 
 /// Something that happens at a time.
@@ -27,6 +32,8 @@ pub(super) enum Item {
     Wake(u64),
     /// A process dies.
     Kill(u32),
+    /// The time of a process is up.
+    Limit(u32),
     /// A process goes on.
     Thaw(u32),
     /// A scheduled tick starts.
@@ -43,6 +50,12 @@ pub(super) enum Item {
     Blow(Blow),
     /// A person uncordons a node.
     Uncordon(String),
+    /// Pods of a workload that hold nodes back go away.
+    PodsGo(u32),
+    /// A notice is withdrawn.
+    Withdraw(InstanceId),
+    /// The operator repairs the record that was damaged then.
+    Repair(Timestamp),
     /// No more faults.
     Cease,
     /// Nodes are looked over for cordons that were forgotten.
@@ -62,13 +75,6 @@ pub(super) struct Request {
     waker: Option<Waker>,
     landed: bool,
     consumed: bool,
-}
-
-/// What is known of one process: one run of one tick.
-#[derive(Debug)]
-pub(super) struct Process {
-    pub(super) frozen: bool,
-    pub(super) crashed: bool,
 }
 
 /// The world, everything under way, and the truth about both.
@@ -94,6 +100,21 @@ pub(super) struct Net {
     /// What happens to which call, where that is not left to chance.
     #[cfg(test)]
     pub(super) script: Option<super::exhaustive::Script>,
+    /// Until when most calls are throttled, effects denied, launches lost.
+    pub(super) storm_until: Timestamp,
+    pub(super) denied_until: Timestamp,
+    pub(super) unanswered_until: Timestamp,
+    /// Tokens whose next launch finds no capacity although an older copy will, and those that found none.
+    pub(super) refuse_once: BTreeSet<Token>,
+    pub(super) refused_older: BTreeSet<Token>,
+    /// A workload whose pods cannot be evicted, and until when.
+    pub(super) stuck: Option<(u32, Timestamp)>,
+    /// What another cluster runs in the same account.
+    pub(super) second_cluster: Vec<Instance>,
+    /// Stored records of the last minutes.
+    pub(super) snapshots: VecDeque<(Timestamp, Vec<u8>)>,
+    pub(super) hurt: Option<Hurt>,
+    pub(super) last_crash: Option<Timestamp>,
 }
 
 /// The net, shared by all ports of a run.
@@ -130,6 +151,16 @@ impl Net {
             hand_written: 0,
             #[cfg(test)]
             script: None,
+            storm_until: Timestamp::default(),
+            denied_until: Timestamp::default(),
+            unanswered_until: Timestamp::default(),
+            refuse_once: BTreeSet::new(),
+            refused_older: BTreeSet::new(),
+            stuck: None,
+            second_cluster: Vec::new(),
+            snapshots: VecDeque::new(),
+            hurt: None,
+            last_crash: None,
         }
     }
 
@@ -155,11 +186,44 @@ impl Net {
         self.rng.span(low, high)
     }
 
+    /// The clock of the process that is being polled.
+    fn clock(&self) -> ProcessClock {
+        let now = self.world.now();
+        self.processes.get(&self.current).map_or_else(|| ProcessClock::right(now), |process| process.clock)
+    }
+
+    /// The wall clock of the process that is being polled.
+    pub(super) fn wall(&self) -> Timestamp {
+        self.clock().wall(self.world.now())
+    }
+
+    /// Its clock that never jumps.
+    pub(super) fn boot(&self) -> Deadline {
+        self.clock().boot(self.world.now())
+    }
+
+    /// Keeps a notice for its deliveries, and gives its number. Those of many notices ago are forgotten.
+    pub(super) fn keep(&mut self, notice: IncomingNotice) -> u64 {
+        let number = self.notices.last_key_value().map_or(0, |(last, _)| *last) + 1;
+        self.notices.insert(number, notice);
+        if self.notices.len() > 8_192 {
+            self.notices.pop_first();
+        }
+        number
+    }
+
+    /// Delivers a notice once.
+    pub(super) fn post(&mut self, notice: IncomingNotice, after: Span) {
+        let number = self.keep(notice);
+        self.plan(after, Item::Notice(number));
+    }
+
     /// Begins a sleep.
     pub(super) fn sleep(&mut self, span: Span) -> u64 {
         self.next_request += 1;
         let id = self.next_request;
         self.timers.insert(id, None);
+        let span = self.clock().true_span(span);
         self.plan(span, Item::Wake(id));
         id
     }
@@ -184,10 +248,14 @@ impl Net {
     /// Sends a request for the current process. `Err` is an answer at once: it was not sent.
     pub(super) fn send(&mut self, call: Call) -> Result<u64, Reply> {
         let now = self.world.now();
-        let late = call.not_after().is_some_and(|not_after| boot(now) > not_after);
+        let late = call.not_after().is_some_and(|not_after| self.boot() > not_after);
         if late {
             self.truth.check("I13", now, true, String::new);
             return Err(call.failed(ErrorKind::NotSent, "after not_after"));
+        }
+        if matches!(call, Call::Launch(_)) && self.clock().is_far_off(now) {
+            self.chaos.count("clock-refused-launch");
+            return Err(call.failed(ErrorKind::NotSent, "the local clock is more than 30s off"));
         }
         let (task, class) = (self.current, call.class());
         // Effects are few, so that faults have to be more frequent among them to happen at all.
@@ -200,6 +268,7 @@ impl Net {
         let id = self.next_request;
         let crash = self.crash_point(class, weight);
         if crash == Some(0) {
+            self.classify(&call, 0, None);
             self.die(task);
             return Ok(id);
         }
@@ -232,8 +301,14 @@ impl Net {
         if let Some(arrive) = arrive {
             self.plan(arrive, Item::Arrive(id));
         }
+        if let (Some(point), Some(process)) = (crash, self.processes.get_mut(&task)) {
+            process.dying = Some((id, point));
+        }
         match crash {
-            Some(1) => self.die(task),
+            Some(1) => {
+                self.classify(&call, 1, None);
+                self.die(task);
+            }
             Some(2) => self.plan(arrive.unwrap_or(go), Item::Kill(task)),
             _ => {}
         }
@@ -258,6 +333,14 @@ impl Net {
         };
         self.requests.insert(id, request);
         Ok(id)
+    }
+
+    /// A process dies of a crash.
+    pub(super) fn dies(&mut self, task: u32) {
+        let Some((id, point)) = self.processes.get(&task).and_then(|process| process.dying) else { return };
+        let Some(request) = self.requests.remove(&id) else { return };
+        self.classify(&request.call, point, request.reply.as_ref());
+        self.requests.insert(id, request);
     }
 
     /// A request reaches its server: here it has its effect.
@@ -294,7 +377,10 @@ impl Net {
         let store_out = now < self.store_out_until;
         let before = self.truth.before(&self.world, request);
         let reply = match &request.call {
-            Call::List => Reply::List(Ok(self.list())),
+            call if self.world.now() < self.denied_until && call.class() == Class::Effect => {
+                self.denied(call).unwrap_or_else(|| call.unanswered())
+            }
+            Call::List => self.list(),
             Call::Survey(_) if self.chaos.chance(self.chaos.rates.survey_failed, 1) => {
                 self.chaos.count("survey-failed");
                 request.call.failed(ErrorKind::Unavailable, "survey")
@@ -307,7 +393,7 @@ impl Net {
             }
             Call::Load => Reply::Load(Ok(self.world.load())),
             Call::Swap(expected, sealed) => Reply::Swap(Ok(self.world.swap(expected, sealed))),
-            Call::Launch(order) => Reply::Launch(self.world.launch(order)),
+            Call::Launch(order) => self.launch(order, request.fate == Fate::LateRequest),
             Call::Terminate(order) => Reply::Unit(self.world.terminate(order)),
             Call::Cordon(order) => {
                 let answer = self.world.cordon(order);
@@ -318,47 +404,28 @@ impl Net {
                 Reply::Cordon(Ok(answer))
             }
             Call::Uncordon(order) => Reply::Cordon(Ok(self.world.uncordon(order))),
-            Call::Evict(order) => Reply::Evict(Ok(self.world.evict(order))),
+            Call::Evict(order) => Reply::Evict(self.evict(order)),
             Call::Forget(order) => {
                 self.world.forget(order);
                 Reply::Unit(Ok(()))
             }
         };
         self.truth.served(&self.world, request, before, &reply);
+        match (&request.call, &reply) {
+            (Call::Swap(..), Reply::Swap(Ok(Swapped::Applied(_)))) => self.witness(),
+            (Call::Launch(_), Reply::Launch(Ok(launched)))
+                if request.fate == Fate::LostAnswer
+                    && self.chaos.rates.hostile
+                    && self.chaos.rng.chance(odds::TOKEN_SPENT.1) =>
+            {
+                self.world.kill(&launched.instance);
+            }
+            _ => {}
+        }
         if let Some(log) = &mut self.log {
             log.extend(super::log::line(now, request.task, &request.call, &reply));
         }
         reply
-    }
-
-    fn list(&mut self) -> crate::data::view::Listing {
-        let lagging = self.world.cloud.is_lagging(self.world.now());
-        if lagging {
-            self.chaos.count("list-lag");
-        }
-        let mut listing = self.world.list();
-        if self.chaos.chance(self.chaos.rates.incomplete_list, 1) {
-            let kept = self.chaos.rng.below(listing.instances.len() as u64) as usize;
-            listing.instances.truncate(kept);
-            listing.complete = false;
-            self.chaos.count("incomplete-list");
-        }
-        listing
-    }
-
-    fn sample(&mut self, wanted: &[crate::data::view::SignalQuery]) -> Vec<crate::data::view::Sample> {
-        use crate::data::view::Reading;
-        let mut samples = self.world.sample(wanted);
-        for sample in &mut samples {
-            if self.chaos.chance(self.chaos.rates.metrics_missing, 1) {
-                sample.reading = Reading::Missing { why: "empty result".to_owned() };
-                self.chaos.count("metrics-missing");
-            }
-        }
-        if matches!(samples.first(), Some(sample) if matches!(sample.reading, Reading::Failed { .. })) {
-            self.chaos.count("metrics-outage");
-        }
-        samples
     }
 
     /// An answer, or the end of waiting for one, reaches its sender.

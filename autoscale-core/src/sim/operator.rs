@@ -1,7 +1,8 @@
 //! What an operator writes into the record: a pause, and a lease taken away.
 
+use crate::data::record::LaunchState;
 use crate::data::record::{Pause, Record};
-use crate::driver::seal;
+use crate::driver::{open, seal};
 use crate::ports::{Expected, Swapped};
 use crate::words::{Span, WriteId};
 
@@ -28,9 +29,23 @@ impl Net {
         }
     }
 
+    /// Follows the alarm about an instance that is kept aside: a person ends what has no Ready node (rule R11).
+    pub(super) fn look_aside(&mut self) {
+        let Some(record) = self.truth.current.clone() else { return };
+        for launch in record.ops.iter().filter_map(|op| op.launch()) {
+            let LaunchState::Aside { instance, .. } = &launch.state else { continue };
+            let index = self.world.cloud.index_of(instance);
+            let node = index.and_then(|index| self.world.cluster.nodes.get(&index));
+            if node.is_none_or(|node| !node.ready) {
+                self.world.kill(instance);
+                self.chaos.count("operator-ends-aside");
+            }
+        }
+    }
+
     fn write_by_hand(&mut self, change: impl FnOnce(&mut Record) -> bool) -> bool {
         let Some(loaded) = self.world.load() else { return false };
-        let Ok(mut record) = serde_json::from_slice::<Record>(&loaded.bytes) else { return false };
+        let Ok(mut record) = open(&loaded.bytes) else { return false };
         if !change(&mut record) {
             return false;
         }

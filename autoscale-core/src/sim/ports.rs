@@ -12,7 +12,7 @@ use crate::data::order::{
 };
 use crate::data::view::{ClusterView, Listing, Reading, Sample, Scope, SignalQuery};
 use crate::driver::Ports;
-use crate::memory::{CountedIds, boot};
+use crate::memory::CountedIds;
 use crate::ports::{
     Clock, Drainer, Error, ErrorKind, Expected, Loaded, MetricsSource, NodeProvider, Result, Sealed,
     StateStore, Swapped,
@@ -159,11 +159,11 @@ impl StateStore for Port {
 #[async_trait]
 impl Clock for Port {
     fn now(&self) -> Timestamp {
-        self.0.lock().world.now()
+        self.0.lock().wall()
     }
 
     fn boot(&self) -> Deadline {
-        boot(self.0.lock().world.now())
+        self.0.lock().boot()
     }
 
     async fn sleep(&self, span: Span) {

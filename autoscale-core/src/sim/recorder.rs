@@ -1,12 +1,12 @@
 //! What a run leaves behind: the report.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::data::explain::Explanation;
 use crate::data::policy::{Policy, Purchase};
 use crate::data::view::Ownership;
 use crate::driver::Report as TickReport;
-use crate::memory::{Wait, World};
+use crate::memory::World;
 use crate::words::{Span, Timestamp};
 
 use super::net::Net;
@@ -98,8 +98,8 @@ impl Recorder {
             net.chaos.counts.insert("boot-hang", net.world.hangs);
         }
         let waits = &net.world.cluster.waits;
-        let all = sorted(waits, |_| true);
-        let waiting = sorted(waits, |wait| wait.waited);
+        let [p50, p95] = [50, 95].map(|percent| percentile(waits, |[all, _]| *all, percent));
+        let waiting = percentile(waits, |[_, waited]| *waited, 95);
         let mut told = Vec::from(self.told);
         told.extend(self.last_quiet.map(|(at, explanation)| Told { at, text: tell(&explanation) }));
         if net.world.cloud.refused_for_capacity > 0 {
@@ -112,9 +112,9 @@ impl Recorder {
             replacements: net.truth.replacements,
             evictions: net.world.cluster.evictions,
             pending_pod_minutes: net.world.cluster.pending_ms / 60_000,
-            wait_p50: percentile(&all, 50),
-            wait_p95: percentile(&all, 95),
-            wait_p95_of_waiting: percentile(&waiting, 95),
+            wait_p50: p50,
+            wait_p95: p95,
+            wait_p95_of_waiting: waiting,
             spot_hours,
             on_demand_hours,
             cost: spot_hours * SPOT_HOUR + on_demand_hours * ON_DEMAND_HOUR,
@@ -133,13 +133,13 @@ fn tell(explanation: &Explanation) -> String {
     explanation.to_string()
 }
 
-fn sorted(waits: &[Wait], kept: impl Fn(&Wait) -> bool) -> Vec<u32> {
-    let mut ms: Vec<u32> = waits.iter().filter(|wait| kept(wait)).map(|wait| wait.ms).collect();
-    ms.sort_unstable();
-    ms
-}
-
-fn percentile(sorted: &[u32], percent: usize) -> Span {
-    let at = (sorted.len() * percent / 100).min(sorted.len().saturating_sub(1));
-    Span::from_millis(sorted.get(at).copied().map_or(0, u64::from))
+fn percentile(waits: &BTreeMap<u32, [u64; 2]>, of: impl Fn(&[u64; 2]) -> u64, percent: u64) -> Span {
+    let pods: u64 = waits.values().map(&of).sum();
+    let at = (pods * percent / 100).min(pods.saturating_sub(1));
+    let mut passed = 0;
+    let found = waits.iter().find(|(_, counts)| {
+        passed += of(counts);
+        passed > at
+    });
+    Span::from_millis(found.map_or(0, |(ms, _)| u64::from(*ms)))
 }

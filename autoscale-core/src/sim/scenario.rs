@@ -7,6 +7,7 @@ use crate::data::policy::{Policy, PoolPolicy, Purchase, When};
 use crate::memory::{Keep, Rng, Settings, Workload, World};
 use crate::words::{Span, Zone};
 
+use super::blow::{Blow, Change};
 use super::config::{Config, Scenario};
 use super::hpa::Hpa;
 
@@ -20,13 +21,28 @@ const MIB: u64 = 1 << 20;
 
 /// The policy that a scenario runs under when no other is given.
 pub fn policy() -> Arc<Policy> {
+    policy_of(1, Change::Back)
+}
+
+/// The policy that a scenario runs under when no other is given: so many times as large, and changed by a person.
+pub(super) fn policy_of(scale: u32, change: Change) -> Arc<Policy> {
+    let (mut min, mut max) = (2 * scale, 20 * scale);
+    let (mut up, mut down, mut template) = ("70%", "42%", "");
+    match change {
+        Change::LowerMax => max = 6 * scale,
+        Change::RaiseMin => min = 7 * scale,
+        Change::Thresholds => (up, down) = ("62%", "35%"),
+        Change::Template => template = "another",
+        Change::Back => {}
+    }
     let pool = PoolPolicy::builder("workers")
-        .with_min(2)
-        .with_max(20)
+        .with_min(min)
+        .with_max(max)
+        .with_template(template)
         .with_zones(["zone-a", "zone-b", "zone-c"])
         .with_shape("m5.large", 1_930, 7_168 * MIB, 29)
-        .with_up(When::above("cpu", "70%").lasting(Span::from_secs(60)))
-        .with_down(When::below("cpu", "42%").lasting(Span::from_mins(10)))
+        .with_up(When::above("cpu", up).lasting(Span::from_secs(60)))
+        .with_down(When::below("cpu", down).lasting(Span::from_mins(10)))
         .with_pending(Span::from_secs(60))
         .with_pods_per_node(5)
         .with_step_down(2)
@@ -37,7 +53,7 @@ pub fn policy() -> Arc<Policy> {
 }
 
 /// A world as the run finds it, with its workloads' controllers.
-pub(super) fn world(policy: &Policy, seed: u64) -> (World, Vec<Hpa>) {
+pub(super) fn world(policy: &Policy, seed: u64, scale: u32) -> (World, Vec<Hpa>) {
     let pool = policy.pools().values().next().expect("a policy has a pool");
     let mut world = World::new(Settings::for_pool(policy.cluster(), pool), seed);
     let workloads = [
@@ -48,37 +64,18 @@ pub(super) fn world(policy: &Policy, seed: u64) -> (World, Vec<Hpa>) {
         (Workload::new("worker", 1, 400, 384 * MIB), 100),
     ];
     let mut controllers = Vec::new();
-    for (workload, share) in workloads {
+    for (mut workload, share) in workloads {
+        workload.replicas *= scale;
+        for keep in &mut workload.budgets {
+            match keep {
+                Keep::MinAvailable(pods) | Keep::MaxUnavailable(pods) => *pods *= scale,
+            }
+        }
         let (least, target) = (workload.replicas, workload.requests.cpu_milli * 65 / 100);
         let id = world.add_workload(workload);
-        controllers.push(Hpa::new(id, share, target, least, 2_000));
+        controllers.push(Hpa::new(id, share, target, least, 2_000 * scale));
     }
     (world, controllers)
-}
-
-/// Something that a scenario does to the world.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) enum Blow {
-    /// So many spot instances are announced to be taken, all at once.
-    Interrupt(u32),
-    /// The cloud recommends to move away from one.
-    Rebalance,
-    /// One dies without a word.
-    Kill,
-    /// A zone is not heard of for a while.
-    FailZone(Zone, Span),
-    /// Metrics do not answer for a while.
-    Silence(Span),
-    /// At most so many of an offering, from now on.
-    Capacity(Offering, Option<u32>),
-    /// A person cordons one node for a while.
-    HumanCordon(Span),
-    /// The store does not answer for a while.
-    StoreOut(Span),
-    /// An operator pauses the record for a while.
-    Pause(Span),
-    /// An operator clears the lease, whoever holds it.
-    Unlock,
 }
 
 /// What a scenario does, and when, counted from the start of the run.

@@ -17,7 +17,8 @@ const LONGEST: Span = Span::from_mins(366 * 24 * 60);
 const PEAK_NODES: u32 = 10;
 
 /// Every level of faults, with its name.
-const LEVELS: [(&str, Faults); 2] = [("none", Faults::None), ("mild", Faults::Mild)];
+const LEVELS: [(&str, Faults); 3] =
+    [("none", Faults::None), ("mild", Faults::Mild), ("hostile", Faults::Hostile)];
 
 /// Simulates an autoscaled fleet in virtual time and says what it did, what it cost and whether it stayed safe.
 ///
@@ -40,6 +41,14 @@ pub(crate) struct Args {
     /// Virtual time to run, like 12h or 7d [default: 7d, or the whole trace]
     #[arg(long, value_name = "SPAN", value_parser = length)]
     until: Option<Span>,
+
+    /// How many times the load and the sizes of the scenario: 10 runs on 50 nodes and more
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+    scale: u32,
+
+    /// Virtual time to run, as this many ticks of 30 s
+    #[arg(long, value_name = "N", conflicts_with = "until", value_parser = clap::value_parser!(u64).range(1..=1_050_000))]
+    ticks: Option<u64>,
 
     /// A real load in place of a scenario: a file of `timestamp,value`
     ///
@@ -80,9 +89,10 @@ impl Args {
     /// # Errors
     /// Every bad row of it.
     pub(crate) fn into_job(self) -> Result<Job, trace::Bad> {
-        let Self { scenario, seed, faults, until, trace, peak_nodes, json } = self;
+        let Self { scenario, seed, faults, until, scale, ticks, trace, peak_nodes, json } = self;
+        let until = until.or(ticks.map(|ticks| Span::from_secs(30).times(ticks)));
         let mut config = Config::new(if trace.is_some() { Scenario::Steady } else { scenario });
-        (config.seed, config.faults) = (seed, faults);
+        (config.seed, config.faults, config.scale) = (seed, faults, scale);
         config.until = until.unwrap_or(config.until);
         let mut source = None;
         if let Some(path) = trace {
@@ -113,7 +123,11 @@ impl fmt::Display for Job {
             Some((path, peak)) => write!(f, " --trace {} --peak-nodes {peak}", quoted(path))?,
             None => write!(f, " --scenario {}", self.config.scenario)?,
         }
-        write!(f, " --seed {} --faults {} --until {}", self.config.seed, self.level(), self.config.until)
+        write!(f, " --seed {} --faults {} --until {}", self.config.seed, self.level(), self.config.until)?;
+        if self.config.scale > 1 {
+            write!(f, " --scale {}", self.config.scale)?;
+        }
+        Ok(())
     }
 }
 
@@ -196,7 +210,7 @@ mod tests {
     fn refuses() {
         for (line, reason) in [
             ("simulate --scenario shopp", "shop"),
-            ("simulate --faults wild", "none, mild"),
+            ("simulate --faults wild", "none, mild, hostile"),
             ("simulate --until 10", "length of time with a unit"),
             ("simulate --until 0s", "more than nothing"),
             ("simulate --until 367d", "at most 366d"),

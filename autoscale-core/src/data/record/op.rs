@@ -62,7 +62,7 @@ pub struct Attempt {
     pub sender: Option<HolderId>,
     /// When, on the record's timeline.
     pub sent_at: Option<Elapsed>,
-    /// When, by the sender's wall clock; both have to be `D` ago before a clean ask.
+    /// When, by the provider's clock; both have to be `D` ago before a clean ask.
     pub sent_wall: Option<Timestamp>,
     /// When it was authorised for the first time.
     pub first_sent: Option<Elapsed>,

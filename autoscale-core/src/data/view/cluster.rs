@@ -244,7 +244,7 @@ impl Budget {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ClusterView {
-    /// As old as its oldest part, by the driver's clock.
+    /// As old as its oldest part, by the API server's clock where it tells it: compared with the times of nodes and pods.
     pub at: Timestamp,
     /// Whether everything in its scope was read.
     pub complete: bool,

@@ -100,7 +100,8 @@ impl Instance {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Listing {
-    /// When it was answered, by the driver's clock.
+    /// When it was answered, by the provider's clock where it tells it: compared with launch times, and with the time
+    /// since which a launch may still be under way.
     pub at: Timestamp,
     /// Whether every page was read. An incomplete listing is unknown, not short (rule R10).
     pub complete: bool,

@@ -7,7 +7,7 @@ use crate::data::order::{Offering, Refusal};
 use crate::data::policy::PoolPolicy;
 use crate::data::record::{Attempt, Launch, LaunchState, MAX_STEP, OpKind, Record};
 use crate::mutant::{self, Mutant};
-use crate::words::{Elapsed, Span, Token, Ver};
+use crate::words::{Elapsed, Span, Timestamp, Token, Ver};
 
 /// A token older than this is not replayed: the cloud may have forgotten it (fault F19).
 const TOKEN_VALID: Span = Span::from_mins(6 * 60);
@@ -97,6 +97,10 @@ fn is_due(work: &mut Work<'_>, scene: &Scene<'_>, launch: &mut Launch) -> bool {
         | LaunchState::Dead { .. } => false,
     };
     let too_old = launch.attempt.first_sent.is_some_and(|first| work.now.since(first) > TOKEN_VALID);
+    // Without any answer from the provider its time is not known, and nothing is sent by guess.
+    if provider_time(work).is_none() {
+        return false;
+    }
     if due && too_old {
         // No replay any more. What it bought would be listed by now.
         if scene.listing.is_some() && work.now.since(launch.attempt.sent_at.unwrap_or(work.now)) > LIST_LAG {
@@ -108,14 +112,21 @@ fn is_due(work: &mut Work<'_>, scene: &Scene<'_>, launch: &mut Launch) -> bool {
     due
 }
 
-/// Whether no earlier copy can be accepted any more: on the record's timeline, and by the wall clock unless that has
-/// gone backwards, in which case a whole step of the timeline is waited for on top.
+/// Whether no earlier copy can be accepted any more: on the record's timeline, and by the provider's clock unless that
+/// has gone backwards, in which case a whole step of the timeline is waited for on top.
 fn cooled(work: &Work<'_>, launch: &Launch, until: Elapsed) -> bool {
     let Some(sent) = launch.attempt.sent_wall else { return work.now >= until };
-    if work.wall < sent {
+    // The provider's clock alone: the driver's own may be off, and must not cut the delay short (I13).
+    let Some(now) = provider_time(work) else { return false };
+    if now < sent {
         return work.now >= until.after(MAX_STEP);
     }
-    work.now >= until && work.wall.since(sent) >= work.tick.launch_delay
+    work.now >= until && now.since(sent) >= work.tick.launch_delay
+}
+
+/// The time by the provider's clock, as of the last answer.
+fn provider_time(work: &Work<'_>) -> Option<Timestamp> {
+    work.view.instances.known().map(|listing| listing.at)
 }
 
 fn send(work: &Work<'_>, launch: &mut Launch, ver: Ver) {
@@ -126,7 +137,7 @@ fn send(work: &Work<'_>, launch: &mut Launch, ver: Ver) {
     attempt.armed = ver;
     attempt.sender = Some(work.tick.holder.clone());
     attempt.sent_at = Some(work.now);
-    attempt.sent_wall = Some(work.wall);
+    attempt.sent_wall = provider_time(work).or(Some(work.wall));
     attempt.first_sent = attempt.first_sent.or(Some(work.now));
     attempt.asks = attempt.asks.saturating_add(1);
     launch.state = LaunchState::Sent;

@@ -120,7 +120,8 @@ fn fold_launch(work: &mut Work<'_>, scene: &Scene<'_>, pool: &PoolPolicy, op: &O
                 return Fate::Leaves;
             }
             let seen = scene.cluster.is_some() && scene.listing.is_some();
-            if seen && matches!(why, KeptAside::Stray { .. }) && younger_stray(scene, launch).is_none() {
+            if seen && matches!(why, KeptAside::Stray { .. }) && may_be(work, scene, op, &instance).is_none()
+            {
                 // What might have been it leads to another instance by now: watched anew for a whole interval.
                 return Fate::Stays(stays(launch, LaunchState::Launched { instance, unjoined: None }));
             }
@@ -142,6 +143,10 @@ fn fold_launch(work: &mut Work<'_>, scene: &Scene<'_>, pool: &PoolPolicy, op: &O
                     displaced,
                     state,
                 }));
+            }
+            // Before every send another look (rule R6): it may have joined in the meantime, under another name.
+            if let Some(why) = may_be(work, scene, op, &instance).filter(|_| !accepted) {
+                return Fate::Stays(stays(launch, LaunchState::Aside { instance, why }));
             }
             match gone(work, scene, body, accepted, absent) {
                 Gone::Yes => Fate::Fails,
@@ -221,17 +226,29 @@ fn watch_join(
             state: RemoveState::Planned,
         }));
     }
-    let state = match younger_stray(scene, launch) {
-        Some(node) => LaunchState::Aside { instance, why: KeptAside::Stray { node: node.name.clone() } },
+    let state = match may_be(work, scene, op, &instance) {
+        Some(why) => LaunchState::Aside { instance, why },
         None => LaunchState::Terminating { instance, accepted: false, absent: None },
     };
     Fate::Stays(stays(launch, state))
 }
 
-/// A node that leads to no instance and is younger than the launch.
-fn younger_stray<'a>(scene: &Scene<'a>, launch: &Launch) -> Option<&'a Node> {
-    let sent = launch.attempt.sent_wall?;
-    scene.strays.iter().find(|node| !node.control_plane && node.created_at >= sent).copied()
+/// Whether an unmatched node may be that of a launched instance (rule R11).
+///
+/// Younger than the first send, not the last: a replay names an instance whose node may be there already. By the
+/// provider's clock where it tells it, and never later than by the record's timeline.
+fn may_be(
+    work: &Work<'_>,
+    scene: &Scene<'_>,
+    op: &Op,
+    instance: &crate::words::InstanceId,
+) -> Option<KeptAside> {
+    let begun = scene.cluster?.at.before(work.now.since(op.started));
+    let launched = scene.body(instance).and_then(|body| body.listed?.launched_at);
+    let since = launched.map_or(begun, |launched| launched.min(begun));
+    let younger = |node: &&&Node| !node.control_plane && node.created_at >= since;
+    let node = scene.strays.iter().find(younger)?;
+    Some(KeptAside::Stray { node: node.name.clone() })
 }
 
 enum Gone {

@@ -211,17 +211,43 @@ fn found(work: &mut Work<'_>) -> bool {
     true
 }
 
+/// Whether a token is of a later attempt of an open launch than the record knows.
+fn is_ahead(record: &Record, parts: &crate::words::TokenParts) -> bool {
+    let op = record.ops.iter().find(|op| (op.seq, op.slot) == (parts.seq, parts.slot));
+    op.and_then(|op| op.launch()).is_some_and(|launch| launch.attempt.number < parts.attempt)
+}
+
 /// A live instance of ours must not know more than the record does (fault F5).
 fn check_tokens(record: &Record, view: &View) -> Result<(), Halt> {
+    let nodes = view.cluster.known().map(|cluster| cluster.nodes.as_slice()).unwrap_or_default();
+    let ours =
+        |node: &&crate::data::view::Node| node.cordon.as_ref().is_some_and(|mark| mark.inc == record.inc);
+    if let Some(node) = nodes.iter().filter(ours).find(|node| node.stamp > Some(record.ver)) {
+        return Err(Halt {
+            why: format!(
+                "node {} was cordoned by a later version than {}: an older copy of the record was restored. Delete the \
+                 record to have it rebuilt from what is running",
+                node.name, record.ver
+            ),
+        });
+    }
     let instances = view.instances.known().map(|listing| listing.instances.as_slice()).unwrap_or_default();
     let newest = instances
         .iter()
         .filter(|instance| instance.ownership == Ownership::Ours)
         .filter_map(|instance| Some((instance.token.as_ref()?.parts()?, &instance.id)))
-        .filter(|(parts, _)| parts.inc == record.inc && parts.seq >= record.next_seq)
+        .filter(|(parts, _)| parts.inc == record.inc)
+        .filter(|(parts, _)| parts.seq >= record.next_seq || is_ahead(record, parts))
         .max_by(|(a, _), (b, _)| (a.seq, a.slot).cmp(&(b.seq, b.slot)));
     match newest {
         None => Ok(()),
+        Some((parts, id)) if parts.seq < record.next_seq => Err(Halt {
+            why: format!(
+                "instance {id} was launched by attempt {} of action {}.{}, and the record knows only earlier attempts: an \
+                 older copy of the record was restored. Delete the record to have it rebuilt from what is running",
+                parts.attempt, parts.seq, parts.slot
+            ),
+        }),
         Some((parts, id)) => Err(Halt {
             why: format!(
                 "instance {id} was launched by action {}, and the record knows only actions below {}: an older copy of the \

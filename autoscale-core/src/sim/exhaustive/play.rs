@@ -12,9 +12,11 @@ use crate::data::policy::Policy;
 use crate::data::record::{IncomingNotice, Record};
 use crate::driver::{Driver, Report as TickReport, Trigger};
 use crate::memory::Rng;
+use crate::sim::clocks::ProcessClock;
 use crate::sim::faults::{Chaos, Rates};
-use crate::sim::net::{Item, Net, Process, Wire};
+use crate::sim::net::{Item, Net, Wire};
 use crate::sim::ports::ports;
+use crate::sim::process::Process;
 use crate::sim::report::Violation;
 use crate::sim::truth::Truth;
 use crate::words::{Span, Timestamp};
@@ -197,7 +199,8 @@ impl Player<'_> {
         let id = self.ticks;
         {
             let mut net = self.wire.lock();
-            net.processes.insert(id, Process { frozen: false, crashed: false });
+            let clock = ProcessClock::right(net.world.now());
+            net.processes.insert(id, Process::new(clock, false));
             net.truth.on_start(id);
         }
         let driver = self.driver.clone();
@@ -219,7 +222,7 @@ impl Player<'_> {
             if crashed {
                 self.kill(id);
             } else if let Poll::Ready(report) = polled {
-                self.wire.lock().truth.on_report(&report);
+                self.wire.lock().truth.on_report(id, &report);
                 let nothing = |stored: &Record| stored.ops.is_empty();
                 let idle = report
                     .rounds

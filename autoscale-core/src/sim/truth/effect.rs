@@ -22,8 +22,12 @@ impl Truth {
         let actor = self.actors.get(&task);
         let (authority, was_frozen) =
             (actor.and_then(|actor| actor.authority.clone()), actor.is_some_and(|actor| actor.was_frozen));
+        let started = actor.map(|actor| actor.started);
         let allowed = authority.as_ref().is_some_and(|record| allows(record, call));
         let now = self.now;
+        let blind =
+            self.unreadable_since().is_some_and(|since| started.is_some_and(|started| started > since));
+        self.check("I15", now, !blind, || format!("process {task} acts on a record that cannot be read"));
         let text = || {
             let ver = authority.as_ref().map(|record| record.ver);
             format!("process {task} sent {call:?} by authority of {ver:?}")
@@ -32,7 +36,7 @@ impl Truth {
         if was_frozen {
             self.check("I13", now, allowed, text);
         }
-        let (began, limit) = (self.actors.get(&task).map(|actor| actor.began), self.policy.tick().limit);
+        let (began, limit) = (self.actors.get(&task).map(|actor| actor.started), self.policy.tick().limit);
         let in_time = began.is_none_or(|began| now.since(began) <= limit);
         self.check("I13", now, in_time, || {
             format!("process {task} sent {call:?} although its tick of {began:?} was over")

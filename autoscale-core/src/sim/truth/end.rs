@@ -2,7 +2,7 @@
 
 use crate::data::record::{Op, Record, RemoveState};
 use crate::data::view::{Ownership, Ready};
-use crate::driver::{Ended, Report as TickReport};
+use crate::driver::Report as TickReport;
 use crate::memory::World;
 use crate::words::Span;
 
@@ -16,18 +16,12 @@ const FRESH: Span = Span::from_mins(20);
 
 impl Truth {
     /// A tick came to its end.
-    pub(in crate::sim) fn on_report(&mut self, report: &TickReport) {
-        self.replay(report);
-        let now = self.now;
-        let halted = match &report.ended {
-            Ended::Halted { why } => Some(why.clone()),
-            Ended::Done | Ended::Busy { .. } | Ended::NoAuthority { .. } => None,
-        };
-        self.check("L2", now, halted.is_none(), || format!("a tick halted: {halted:?}"));
-        if halted.is_some() {
-            let silent = report.rounds.iter().all(|round| round.outcomes.is_empty());
-            self.check("I15", now, silent, || "a halted tick sent effects".to_owned());
+    pub(in crate::sim) fn on_report(&mut self, task: u32, report: &TickReport) {
+        if self.actors.get(&task).is_none_or(|actor| !actor.foreign) {
+            self.replay(report);
         }
+        self.judge_end(task, report);
+        self.tidy();
     }
 
     /// L3: no node stays cordoned by us beyond its deadline.
@@ -45,7 +39,9 @@ impl Truth {
             let most = drain.map_or(Span::ZERO, |pool| pool.drain_timeout).plus(SLACK);
             let excused =
                 self.current.as_ref().and_then(|record| record.op_on(&machine.id)).is_some_and(parked);
-            let long = now.since(since) > most && !excused;
+            // While the record is damaged nobody may act on it (rule R15): the time counts from its repair.
+            let from = self.repaired_at().map_or(since, |repaired| repaired.max(since));
+            let long = now.since(from) > most && !excused;
             let known = !self.told_cordons.contains(&(node.name.to_string(), since));
             if !long || known {
                 self.check("L3", now, !long, || {
@@ -69,7 +65,10 @@ impl Truth {
         {
             let ready = world.cluster.nodes.get(&index).is_some_and(|node| node.ready);
             let young = now.since(machine.launched_at) < Span::from_mins(5);
-            let holds = ready || young || in_op(&machine.id);
+            // What was made by hand, or was there when the record was lost, is a member whatever it does (rules R10, R14).
+            let adopted = machine.by_hand.is_some()
+                || self.wrong.lost_at.is_some_and(|lost| machine.launched_at <= lost.after(FRESH));
+            let holds = ready || young || adopted || in_op(&machine.id);
             if calm || !holds {
                 self.check("I11", now, holds || !calm, || {
                     format!("{} of {:?} has no Ready node and no operation", machine.id, machine.token)
@@ -92,7 +91,9 @@ impl Truth {
         let policy = self.policy.clone();
         for (name, pool) in policy.pools() {
             let alive = world.cloud.alive_in(name);
-            let within = alive >= pool.min && alive <= pool.max;
+            // What a person has added stays as long as its pods find no other room (rule R9: the normal checks).
+            let by_hand = world.cloud.alive().filter(|(_, machine)| machine.by_hand.is_some()).count() as u32;
+            let within = alive >= pool.min && alive <= pool.max.saturating_add(by_hand);
             self.check("L1", now, within, || {
                 format!("{alive} instances in {name}, {} to {}", pool.min, pool.max)
             });

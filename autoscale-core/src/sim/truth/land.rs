@@ -16,7 +16,7 @@ const UNSEEN: Span = Span::from_mins(3);
 /// What the world was like just before.
 #[derive(Debug, Default)]
 pub(in crate::sim) struct Before {
-    machines: usize,
+    machines: u32,
     node: Option<NodeBefore>,
     /// The number of the instance that a terminate is about to end, if it is alive.
     victim: Option<u32>,
@@ -34,7 +34,7 @@ impl Truth {
     /// Looks at the world just before a request has its effect.
     pub(in crate::sim) fn before(&mut self, world: &World, request: &Request) -> Before {
         self.now = world.now();
-        let mut before = Before { machines: world.cloud.machines.len(), ..Before::default() };
+        let mut before = Before { machines: world.cloud.next, ..Before::default() };
         let name: Option<&NodeName> = match &request.call {
             Call::Cordon(order) | Call::Uncordon(order) => Some(&order.node),
             Call::Evict(order) => Some(&order.node),
@@ -78,12 +78,12 @@ impl Truth {
                     actor.surveyed_at = Some(now);
                 }
             }
-            (Call::Launch(order), Reply::Launch(Ok(_))) if world.cloud.machines.len() > before.machines => {
+            (Call::Launch(order), Reply::Launch(Ok(_))) if world.cloud.next > before.machines => {
                 self.launched(world, &order.pool);
                 match self.causes.get(&order.token) {
                     Some(Cause::Replace) => {
                         self.replacements += 1;
-                        let (bought, lost) = (self.replacements, world.replaceable);
+                        let (bought, lost) = (self.replacements, world.replaceable + self.wrong.forgotten);
                         self.check("R12", now, bought <= lost, || {
                             format!("{bought} replacements for {lost} losses")
                         });
@@ -118,18 +118,24 @@ impl Truth {
         let Call::Launch(order) = &request.call else { return };
         if let Some(flying) = self.in_flight.get_mut(&order.token) {
             *flying = flying.saturating_sub(1);
+            if *flying == 0 {
+                self.in_flight.remove(&order.token);
+            }
         }
         if let Reply::Launch(Err(error)) = reply
             && !matches!(error.kind(), ErrorKind::Unclear | ErrorKind::Unavailable)
         {
             self.refused.insert(order.token.clone());
+            if *error.kind() == ErrorKind::TokenSpent {
+                self.spent.insert(order.token.clone());
+            }
         }
     }
 
     /// I4 and I5, when an instance was bought.
     fn launched(&mut self, world: &World, pool: &PoolName) {
         let now = self.now;
-        let Some(newest) = world.cloud.machines.last() else { return };
+        let Some((_, newest)) = world.cloud.machines.last_key_value() else { return };
         let parts = newest.token.as_ref().and_then(crate::words::Token::parts);
         let same = |other: &crate::memory::Machine| {
             let other = other.token.as_ref().and_then(crate::words::Token::parts);
@@ -140,12 +146,14 @@ impl Truth {
                 _ => false,
             }
         };
-        let twins = world.cloud.alive().filter(|(_, machine)| same(machine)).count();
-        self.check("I4", now, twins <= 1, || format!("{twins} instances alive of the slot of {parts:?}"));
-        let Some((max, surge)) = self.policy.pool(pool).map(|pool| (pool.max, pool.replacement_surge)) else {
-            return;
+        let lost = |machine: &crate::memory::Machine| {
+            machine.token.as_ref().is_some_and(|token| self.wrong.orphans.contains(token))
         };
-        let alive = world.cloud.alive_in(pool);
+        let twins = world.cloud.alive().filter(|(_, machine)| same(machine) && !lost(machine)).count();
+        self.check("I4", now, twins <= 1, || format!("{twins} instances alive of the slot of {parts:?}"));
+        let surge = self.policy.pool(pool).map(|pool| pool.replacement_surge);
+        let (Some(max), Some(surge)) = (self.max_of(pool), surge) else { return };
+        let alive = self.knowable(world, pool);
         self.check("I5", now, alive <= max.saturating_add(surge), || {
             format!("{alive} instances alive in {pool}, max {max}, surge {surge}")
         });
@@ -173,6 +181,13 @@ impl Truth {
         let doomed = |index: u32| world.cloud.machine(index).is_none_or(|machine| machine.doomed.is_some());
         let Some(pool) = target.pool.clone() else { return };
         let Some(min) = self.policy.pool(&pool).map(|pool| pool.min) else { return };
+        let began = self
+            .current
+            .as_ref()
+            .and_then(|record| record.op_on(instance))
+            .and_then(|op| self.began.get(&op.id()))
+            .copied();
+        let min = began.map_or(min, |began| began.min.min(min));
         let now = self.now;
         if !target.ready || doomed(index) {
             self.check("I6", now, true, String::new);
@@ -190,14 +205,7 @@ impl Truth {
                     && world.cloud.machine(**other).is_some_and(crate::memory::Machine::is_alive)
             })
             .count() as u32;
-        let began = self
-            .current
-            .as_ref()
-            .and_then(|record| record.op_on(instance))
-            .and_then(|op| self.began.get(&op.id()))
-            .copied()
-            .unwrap_or(now);
-        let unseen = began.before(UNSEEN);
+        let unseen = began.map_or(now, |began| began.at).before(UNSEEN);
         let outside = world.outside_losses.iter().rev().take_while(|at| **at >= unseen).count() as u32;
         let holds = serving + outside >= min;
         self.check("I6", now, holds, || {
@@ -222,9 +230,9 @@ impl Truth {
 /// Whether an instance and its node are a worker of ours that nothing protects (I7).
 fn may_touch(world: &World, index: u32) -> bool {
     let node = world.cluster.nodes.get(&index);
-    world
-        .cloud
-        .machine(index)
-        .is_some_and(|machine| machine.ownership == Ownership::Ours && !machine.protected)
-        && node.is_none_or(|node| !node.control_plane && !node.keep)
+    world.cloud.machine(index).is_some_and(|machine| {
+        // Whose tags a person took off a moment ago was ours when the list was read (F31).
+        let just = machine.by_hand.is_some_and(|at| world.now().since(at) < Span::from_mins(2));
+        (machine.ownership == Ownership::Ours || just) && !machine.protected
+    }) && node.is_none_or(|node| !node.control_plane && !node.keep)
 }

@@ -1,13 +1,14 @@
 //! The invariants, checked on the world's ground truth, on the log of applied swaps and on the log of sent effects.
 //! Nothing here looks at what a driver saw or concluded.
 
+mod damage;
 mod effect;
 mod end;
 mod land;
 mod replay;
 mod stored;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use crate::data::order::OpId;
@@ -41,7 +42,17 @@ struct Actor {
     surveyed_at: Option<Timestamp>,
     was_frozen: bool,
     /// When its tick began: nothing leaves it later than the limit of a tick.
-    began: Timestamp,
+    started: Timestamp,
+    /// Of another cluster.
+    foreign: bool,
+}
+
+/// When an operation was first stored, and the sizes its pool was allowed then.
+#[derive(Clone, Copy, Debug)]
+struct Began {
+    at: Timestamp,
+    min: u32,
+    max: u32,
 }
 
 /// What really happened.
@@ -55,13 +66,20 @@ pub(super) struct Truth {
     actors: BTreeMap<u32, Actor>,
     /// The record that is stored.
     pub(super) current: Option<Arc<Record>>,
+    /// The names of the last writes.
     write_ids: BTreeSet<WriteId>,
+    write_order: VecDeque<WriteId>,
     /// When each open operation was first stored.
-    began: BTreeMap<OpId, Timestamp>,
+    began: BTreeMap<OpId, Began>,
+    /// Policies that were in force before, the newest last.
+    former: Vec<Arc<Policy>>,
+    wrong: damage::Wrong,
     /// Launch requests that may still land, by token.
     in_flight: BTreeMap<Token, u32>,
     /// Tokens to which the world gave a definite no.
     refused: BTreeSet<Token>,
+    /// Those of which the world said that their instance has ended: no copy buys any more.
+    spent: BTreeSet<Token>,
     causes: BTreeMap<Token, Cause>,
     reasons: BTreeMap<InstanceId, RemoveWhy>,
     /// What the sender of a swap had been told when it sent it.
@@ -86,9 +104,13 @@ impl Truth {
             actors: BTreeMap::new(),
             current: None,
             write_ids: BTreeSet::new(),
+            write_order: VecDeque::new(),
             began: BTreeMap::new(),
+            former: Vec::new(),
+            wrong: damage::Wrong::default(),
             in_flight: BTreeMap::new(),
             refused: BTreeSet::new(),
+            spent: BTreeSet::new(),
             causes: BTreeMap::new(),
             reasons: BTreeMap::new(),
             known: BTreeMap::new(),
@@ -127,7 +149,7 @@ impl Truth {
 
     /// A process begins.
     pub(super) fn on_start(&mut self, task: u32) {
-        self.actors.insert(task, Actor { began: self.now, ..Actor::default() });
+        self.actors.insert(task, Actor { started: self.now, ..Actor::default() });
     }
 
     /// A process was stopped for a while.
@@ -151,8 +173,21 @@ impl Truth {
     /// A process was told these numbers.
     pub(super) fn on_samples(&mut self, task: u32, samples: &[Sample]) {
         if let Some(actor) = self.actors.get_mut(&task) {
+            let known = Arc::make_mut(&mut actor.samples);
             for sample in samples {
-                Arc::make_mut(&mut actor.samples).insert(sample.query.clone(), sample.reading.clone());
+                known.remove(&sample.query);
+            }
+            for sample in samples {
+                let reading = match (known.get(&sample.query), &sample.reading) {
+                    (Some(other), one) if other != one => {
+                        Reading::Missing { why: "contradictory".to_owned() }
+                    }
+                    (_, Reading::Value { value, .. }) if *value < crate::words::Fixed::ZERO => {
+                        Reading::Missing { why: "negative".to_owned() }
+                    }
+                    (_, reading) => reading.clone(),
+                };
+                known.insert(sample.query.clone(), reading);
             }
         }
     }

@@ -27,7 +27,8 @@ impl Truth {
     }
 
     fn decides_alike(&self, round: &Round, view: &View) -> bool {
-        let again = plan(&self.policy, &round.before, view, &round.tick, round.explanation.at);
+        let Some(policy) = self.policy_by(&round.explanation.policy) else { return true };
+        let again = plan(policy, &round.before, view, &round.tick, round.explanation.at);
         again.is_ok_and(|again| {
             again.explanation == round.explanation
                 && round.stored.as_ref().is_none_or(|stored| *stored == again.next)

@@ -27,6 +27,10 @@ impl Truth {
         if self.known.len() > 1_000 {
             self.known.clear();
         }
+        let unreadable = self.unreadable_since().is_some();
+        self.check("I15", now, !unreadable, || {
+            "a record was written over one that cannot be read".to_owned()
+        });
         let old = self.current.replace(next.clone());
         self.versions(old.as_deref(), &next, sealed);
         self.numbers(old.as_deref(), &next);
@@ -42,7 +46,8 @@ impl Truth {
             self.check("I15", now, !scaling, || "a scaling action was begun while paused".to_owned());
         }
         for op in new {
-            self.began.insert(op.id(), now);
+            let began = self.begun(op);
+            self.began.insert(op.id(), began);
             let idle = op.remove().is_some_and(|remove| remove.why == RemoveWhy::Idle);
             if idle {
                 self.signals(&known_samples, op);
@@ -56,6 +61,7 @@ impl Truth {
         let as_sealed = sealed.ver == next.ver && sealed.inc == next.inc && sealed.write_id == next.write_id;
         let follows = old.is_none_or(|old| next.ver == old.ver.next() && next.inc == old.inc);
         let fresh = self.write_ids.insert(next.write_id.clone());
+        self.write_order.push_back(next.write_id.clone());
         let now = self.now;
         self.check("I2", now, as_sealed && follows && fresh, || {
             let old = old.map(|old| (old.ver, old.inc.clone()));
@@ -92,7 +98,9 @@ impl Truth {
         }
         let kept = after.earlier.iter().any(|(attempt, _)| attempt.token == last.token);
         let refused = self.refused.contains(&last.token);
-        let flying = self.in_flight.get(&last.token).copied().unwrap_or(0);
+        // A spent token is proof by itself (F18): whatever copy is still under way buys nothing.
+        let spent = self.spent.contains(&last.token);
+        let flying = self.in_flight.get(&last.token).copied().filter(|_| !spent).unwrap_or(0);
         let bought = world.cloud.by_token(&last.token).is_some_and(crate::memory::Machine::is_alive);
         let holds = kept && refused && flying == 0 && !bought && after.attempt.number == last.number + 1;
         let now = self.now;

@@ -13,22 +13,25 @@ use crate::driver::{Ended, Report as TickReport, seal};
 use crate::memory::{Rng, World};
 use crate::ports::{Expected, Swapped, Version};
 use crate::sim::call::{Call, Reply};
+use crate::sim::clocks::ProcessClock;
 use crate::sim::faults::{Chaos, Rates};
-use crate::sim::net::{Item, Net, Process};
+use crate::sim::net::{Item, Net};
+use crate::sim::process::Process;
 use crate::sim::scenario;
 use crate::words::{Deadline, Elapsed, Inc, Span, Ver};
 
 /// A net with so many full workers, and one process, number 1.
 fn net(workers: u32) -> Net {
     let policy = scenario::policy();
-    let (mut world, _) = scenario::world(&policy, 1);
+    let (mut world, _) = scenario::world(&policy, 1, 1);
     let pool = policy.pools().values().next().unwrap();
     for zone in pool.zones.iter().cycle().take(workers as usize) {
         world.add_worker(zone, Purchase::Spot, &pool.shape.name);
     }
     let truth = Truth::new(policy, "again".to_owned());
     let mut net = Net::new(world, truth, Chaos::new(Rates::default(), Rng::new(1)), Rng::new(2));
-    net.processes.insert(1, Process { frozen: false, crashed: false });
+    net.processes.insert(1, Process::new(ProcessClock::right(net.world.now()), false));
+    net.truth.on_start(1);
     net.current = 1;
     let settled = net.world.now().after(Span::from_mins(2));
     net.world.advance_to(settled);
@@ -308,7 +311,7 @@ fn i15_a_scaling_action_while_paused() {
 fn l2_a_tick_halts() {
     let mut net = net(2);
     let halted = Ended::Halted { why: "corrupt".to_owned() };
-    net.truth.on_report(&TickReport::new(Timestamp::default(), halted));
+    net.truth.on_report(1, &TickReport::new(Timestamp::default(), halted));
     assert_eq!(broken(&net, "L2"), 1);
 }
 
