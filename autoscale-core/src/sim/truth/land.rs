@@ -163,8 +163,10 @@ impl Truth {
     fn no_pod_left(&mut self, world: &World, surveyed: Option<Timestamp>, index: u32, instance: &InstanceId) {
         let Some(node) = world.cluster.nodes.get(&index).filter(|node| node.ready) else { return };
         let now = self.now;
-        // A person opened the node after we had looked at it: what came in then, nobody could see.
-        let excused = |bound| node.meddled_at.is_some() && bound > surveyed;
+        // A person opened the node after we had looked at it: what came in then, nobody could see. The same goes for a
+        // node that was not there yet, of an instance given up for it (rule R11), when its request came late (fault F23).
+        let unseen = node.meddled_at.is_some() || surveyed.is_some_and(|at| node.created_at > at);
+        let excused = |bound| unseen && bound > surveyed;
         let left = node
             .pods
             .iter()
