@@ -47,7 +47,7 @@ pub(crate) struct Args {
     scale: u32,
 
     /// Virtual time to run, as this many ticks of 30 s
-    #[arg(long, value_name = "N", conflicts_with = "until", value_parser = clap::value_parser!(u64).range(1..=1_050_000))]
+    #[arg(long, value_name = "N", conflicts_with = "until", value_parser = clap::value_parser!(u64).range(1..=3_000_000))]
     ticks: Option<u64>,
 
     /// A real load in place of a scenario: a file of `timestamp,value`
