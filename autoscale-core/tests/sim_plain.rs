@@ -50,3 +50,20 @@ fn a_steady_load_does_not_flap() {
         assert_eq!(settling, later, "{milli} thousandths of a CPU: it still changes after 6 hours");
     }
 }
+
+/// What a scenario promises to do to the nodes really happens.
+#[test]
+fn every_scenario_does_what_its_name_says() {
+    for (scenario, faults) in [
+        (Scenario::Shop, ["spot-interruption", "metrics-outage", "no-capacity"].as_slice()),
+        (Scenario::SpotStorm, &["spot-interruption"]),
+        (Scenario::MetricsOutage, &["metrics-outage"]),
+        (Scenario::ZoneOutage, &["zone-failed"]),
+    ] {
+        let report = run(&Config::new(scenario), &mut |_| {});
+        for fault in faults {
+            let times = report.faults.get(fault).copied().unwrap_or(0);
+            assert!(times > 0, "{scenario}: {fault} never happened, {:?}", report.faults);
+        }
+    }
+}

@@ -8,7 +8,7 @@ use autoscale_core::words::{Span, Timestamp};
 use serde::{Serialize, Serializer};
 
 use crate::args::Job;
-use crate::engine::{Report, StaticFleet};
+use crate::engine::{CRASH_POINTS, FAULT_ROWS, Faults, MILD_KINDS, Report, StaticFleet};
 
 /// What is printed.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -141,7 +141,7 @@ impl Outcome {
             static_nodes: fleet.nodes,
             static_pending_pod_minutes: fleet.pending_pod_minutes,
             static_node_hours: fleet.node_hours,
-            faults: report.faults,
+            faults: every_fault(job.config.faults, report.faults),
             invariants: Invariants {
                 checked: by_name.values().map(|count| count.checked).sum(),
                 broken: by_name.values().map(|count| count.broken).sum(),
@@ -241,6 +241,21 @@ impl Outcome {
         outcome.violations = vec![Broken { invariant: "I2", at, text: "2 nodes, min 3".to_owned() }];
         outcome
     }
+}
+
+/// Every fault of a level by name, also those that never happened.
+fn every_fault(level: Faults, happened: BTreeMap<&'static str, u64>) -> BTreeMap<&'static str, u64> {
+    let hostile = FAULT_ROWS
+        .iter()
+        .flat_map(|(_, names)| names.iter())
+        .chain(CRASH_POINTS.iter().map(|(_, name)| name));
+    let mut all: BTreeMap<&'static str, u64> = match level {
+        Faults::Hostile => hostile.chain(&MILD_KINDS).map(|name| (*name, 0)).collect(),
+        Faults::Mild => MILD_KINDS.iter().map(|name| (*name, 0)).collect(),
+        _ => BTreeMap::new(),
+    };
+    all.extend(happened);
+    all
 }
 
 #[cfg(test)]

@@ -126,11 +126,16 @@ fn lines(outcome: &Outcome) -> [(&'static str, String); 11] {
 }
 
 fn faults(outcome: &Outcome) -> String {
+    let (happened, never): (Vec<_>, Vec<_>) = outcome.faults.iter().partition(|(_, times)| **times > 0);
     let kinds: Vec<_> =
-        outcome.faults.iter().map(|(kind, times)| format!("{kind} {}", grouped(*times))).collect();
-    match outcome.faults.values().sum() {
-        0 => "none injected".to_owned(),
-        total => format!("{} injected: {}", grouped(total), kinds.join(", ")),
+        happened.into_iter().map(|(kind, times)| format!("{kind} {}", grouped(*times))).collect();
+    let never: Vec<_> = never.into_iter().map(|(kind, _)| *kind).collect();
+    match (outcome.faults.values().sum(), never.is_empty()) {
+        (0, _) => "none injected".to_owned(),
+        (total, true) => format!("{} injected: {}", grouped(total), kinds.join(", ")),
+        (total, false) => {
+            format!("{} injected: {}; never happened: {}", grouped(total), kinds.join(", "), never.join(", "))
+        }
     }
 }
 
