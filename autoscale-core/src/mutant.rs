@@ -2,7 +2,8 @@
 //!
 //! Compiled into the unit tests alone: in every other build [`on`] is `false` and nothing of this is left.
 
-/// One deliberate change.
+/// One deliberate change. Those of the driver have no place in a build without it.
+#[cfg_attr(not(feature = "driver"), allow(dead_code))]
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) enum Mutant {
     /// Effects are sent before the intent is stored.
