@@ -110,6 +110,10 @@ fn a_node_that_somebody_opens_while_it_is_being_ended_is_closed_again() {
     let node = lab.node_of(&id);
     (node.unschedulable, node.cordon) = (false, None);
     lab.runs_on(&id, "late", 10);
+    let planned = lab.plan();
+    assert!(
+        planned.explanation.alarms.iter().any(|alarm| alarm.contains("was opened while it is being ended"))
+    );
     let mut steps = Vec::new();
     for _ in 0..3 {
         lab.settle(&[]);

@@ -311,6 +311,13 @@ fn fold_remove(work: &mut Work<'_>, scene: &Scene<'_>, pool: &PoolPolicy, op: &O
         let (name, uid) = remove.node.as_ref()?;
         cluster.nodes.iter().find(|node| node.name == *name && node.uid == *uid)
     });
+    if let (RemoveState::Terminating { .. }, Some(Some(node))) = (&state, node)
+        && !node.unschedulable
+        && node.ready == crate::data::view::Ready::Yes
+    {
+        let (id, name) = (op.id(), &node.name);
+        work.alarm(format!("removal {id}: {name} was opened while it is being ended; it is cordoned again"));
+    }
     match (&state, node) {
         // Gone, and no Node object is left to forget.
         (RemoveState::Gone, Some(None)) => Fate::Leaves,
