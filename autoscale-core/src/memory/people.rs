@@ -116,20 +116,6 @@ impl World {
         self.announce(instance, NoticeKind::Withdrawn, Span::ZERO);
     }
 
-    /// A notice so long before the end.
-    pub(crate) fn interrupt_in(&mut self, instance: &InstanceId, span: Span) {
-        let Some(index) = self.cloud.index_of(instance) else { return };
-        let at = self.now.after(span);
-        match self.cloud.machine_mut(index) {
-            Some(machine) if machine.is_alive() && machine.doomed.is_none() => machine.doomed = Some(at),
-            _ => return,
-        }
-        self.lost(self.now);
-        self.replaceable += 1;
-        self.announce(instance, NoticeKind::Interruption, span);
-        self.plan_at(at, Event::Taken(index));
-    }
-
     /// A notice about an instance that is none of ours.
     pub(crate) fn foreign_notice(&mut self, id: &str) -> Option<IncomingNotice> {
         let instance = InstanceId::new(id).ok()?;

@@ -172,7 +172,11 @@ impl World {
 
     /// The cloud announces that it takes an instance, and takes it 2 minutes later.
     pub fn interrupt(&mut self, instance: &InstanceId) {
-        let span = Span::from_mins(2);
+        self.interrupt_in(instance, Span::from_mins(2));
+    }
+
+    /// A notice so long before the end.
+    pub(crate) fn interrupt_in(&mut self, instance: &InstanceId, span: Span) {
         let Some(index) = self.cloud.index_of(instance) else { return };
         let at = self.now.after(span);
         match self.cloud.machine_mut(index) {

@@ -339,10 +339,12 @@ fn is_marked(node: &Node, record: &Record, op: &Op) -> bool {
 
 fn rolled_back(work: &mut Work<'_>, pool: &PoolPolicy, remove: &Remove, why: &Rollback) {
     match why {
-        Rollback::Timeout | Rollback::Blocked { .. } | Rollback::Recalled | Rollback::Uncordoned => {
-            work.back_off_node(pool, &remove.instance);
-        }
-        Rollback::Superseded | Rollback::BelowMin => work.back_off_node(pool, &remove.instance),
+        Rollback::Timeout
+        | Rollback::Blocked { .. }
+        | Rollback::Recalled
+        | Rollback::Uncordoned
+        | Rollback::Superseded
+        | Rollback::BelowMin => work.back_off_node(pool, &remove.instance),
         Rollback::Void | Rollback::Orphan => {}
     }
 }

@@ -15,7 +15,7 @@ mod work;
 
 use crate::data::explain::{Explanation, Hold};
 use crate::data::policy::Policy;
-use crate::data::record::{Lease, MAX_BYTES, Record, RemoveState};
+use crate::data::record::{Lease, MAX_BYTES, Record};
 use crate::data::view::{Ownership, Scope, View};
 use crate::logic::{Tick, due::due};
 use crate::words::{Span, Timestamp, Ver};
@@ -156,7 +156,7 @@ fn decide(
     let changed =
         founded && (effects || holds_lease || stale || record.is_founding() || differs(record, &work.next));
     let reports = situations.into_iter().map(scale::Situation::report).collect();
-    let wake_in = work.next.ops.iter().any(is_moving).then_some(SOON);
+    let wake_in = work.next.ops.iter().any(|op| !op.is_set_aside()).then_some(SOON);
     let ops = tell::operations(&work);
     let Work { next, actions, alarms, .. } = work;
     let hash = policy.hash().clone();
@@ -188,10 +188,6 @@ fn differs(before: &Record, after: &Record) -> bool {
         || *notices != before.notices
         || *pools != before.pools
         || *paused != before.paused
-}
-
-fn is_moving(op: &crate::data::record::Op) -> bool {
-    !op.is_set_aside() && op.remove().is_none_or(|remove| !matches!(remove.state, RemoveState::Parked { .. }))
 }
 
 /// A record that was never stored begins above every stamp that is found, and in silence if there is anything to adopt
