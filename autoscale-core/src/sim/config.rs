@@ -115,6 +115,8 @@ pub struct Config {
     pub faults: Faults,
     /// How long it runs, in virtual time.
     pub until: Span,
+    /// At least so many ticks, whatever `until` says: when they are done faults cease, and after a calm the run ends.
+    pub ticks: Option<u64>,
     /// Under which policy; `None` takes the scenario's own.
     pub policy: Option<Arc<Policy>>,
     /// A real load in place of the scenario's, in the order of time.
@@ -135,6 +137,7 @@ impl Config {
             seed: 1,
             faults: Faults::None,
             until: Span::from_mins(7 * 24 * 60),
+            ticks: None,
             policy: None,
             load: None,
             log: false,

@@ -31,6 +31,12 @@ fn calm(until: Span) -> Span {
     Span::from_mins(90).min(until.divided(3))
 }
 
+/// How long a run lasts at most. Ticks begin at least once an interval, and two seconds of jitter.
+fn longest(config: &Config, policy: &Policy) -> Span {
+    let interval = policy.tick().interval.plus(Span::from_secs(3));
+    config.ticks.map_or(config.until, |ticks| interval.times(ticks).plus(Span::from_mins(24 * 60)))
+}
+
 /// Runs one configuration to its end. `progress` hears of the virtual time now and then.
 pub fn run(config: &Config, progress: &mut dyn FnMut(Span)) -> Report {
     Engine::new(config).run(progress)
@@ -68,6 +74,8 @@ pub(super) struct Engine<'a> {
     curve: Curve,
     beginning: Timestamp,
     end: Timestamp,
+    /// How many ticks are to come before faults cease, where the number of ticks decides that.
+    ticks_left: Option<u64>,
     pub(super) tasks: Vec<Task>,
     next_task: u32,
     recorder: Recorder,
@@ -79,11 +87,12 @@ impl<'a> Engine<'a> {
         let rng = Rng::new(config.seed);
         let faulty = config.faults != Faults::None;
         let (mut world, controllers) = scenario::world(&policy, config.seed, config.scale);
-        let quiet_from = if faulty { config.until.minus(calm(config.until)) } else { config.until };
+        let until = longest(config, &policy);
+        let quiet_from = if faulty { until.minus(calm(until)) } else { until };
         let curve = Curve::new(
             config.scenario,
             config.load.as_deref(),
-            config.until,
+            until,
             faulty,
             quiet_from,
             rng.fork(2),
@@ -118,7 +127,7 @@ impl<'a> Engine<'a> {
         net.plan(Span::ZERO, Item::Point);
         net.plan(Span::from_secs(10), Item::Tick);
         net.plan(Span::from_mins(10), Item::Patrol);
-        for (at, blow) in scenario::blows(config, &policy, rng.fork(5)) {
+        for (at, blow) in scenario::blows(config, until, &policy, rng.fork(5)) {
             if at < quiet_from {
                 net.plan(at, Item::Blow(blow));
             }
@@ -137,7 +146,7 @@ impl<'a> Engine<'a> {
         let driver = Driver::new(policy.clone(), ports.clone()).with_scope("sim");
         Self {
             config,
-            recorder: Recorder::new(&policy, config.until),
+            recorder: Recorder::new(&policy, until),
             policy,
             driver,
             ports,
@@ -147,7 +156,8 @@ impl<'a> Engine<'a> {
             controllers,
             curve,
             beginning,
-            end: beginning.after(config.until),
+            end: beginning.after(until),
+            ticks_left: config.ticks,
             tasks: Vec::new(),
             next_task: 0,
         }
@@ -175,7 +185,7 @@ impl<'a> Engine<'a> {
         let net = &mut *self.wire.lock();
         net.world.advance_to(self.end);
         net.truth.finish(&net.world, self.config.faults != Faults::None);
-        self.recorder.finish(net)
+        self.recorder.finish(net, self.beginning)
     }
 
     /// A notice of the cloud is on its way; sometimes twice, sometimes late.
@@ -268,6 +278,7 @@ impl<'a> Engine<'a> {
                 progress(at);
                 net.plan(self.recorder.every(), Item::Point);
             }
+            Item::Blow(_) if self.ticks_left == Some(0) => {}
             Item::Blow(blow) => {
                 drop(net);
                 self.strike(blow);
@@ -328,9 +339,26 @@ impl<'a> Engine<'a> {
             net.plan(self.policy.tick().limit, Item::Limit(id));
         }
         self.recorder.ticks += 1;
+        if let Some(left) = self.ticks_left.as_mut().filter(|left| **left > 0) {
+            *left -= 1;
+            if *left == 0 {
+                self.wind_down();
+            }
+        }
         let future = Box::pin(async move { driver.tick(&trigger).await });
         let flag = Arc::new(Flag(AtomicBool::new(true)));
         self.tasks.push(Task { id, future, flag, notices });
+    }
+
+    /// The ticks that were asked for are done: no more faults, and a calm before the end.
+    fn wind_down(&mut self) {
+        let net = &mut *self.wire.lock();
+        let now = net.world.now();
+        self.curve.hold_from(now.since(self.beginning));
+        self.end = now.after(calm(Span::from_mins(24 * 60))).min(self.end);
+        if self.config.faults != Faults::None {
+            net.plan(Span::ZERO, Item::Cease);
+        }
     }
 
     fn kill(&mut self, id: u32) {
@@ -394,8 +422,9 @@ fn repeat(config: &Config) -> String {
         Faults::Hostile => "hostile",
     };
     let scale = if config.scale == 1 { String::new() } else { format!(" --scale {}", config.scale) };
+    let length = config.ticks.map_or_else(|| format!("--until {}", config.until), |n| format!("--ticks {n}"));
     format!(
-        "cargo run --release -p simulate -- --scenario {} --seed {} --faults {faults} --until {}{scale}",
-        config.scenario, config.seed, config.until
+        "cargo run --release -p simulate -- --scenario {} --seed {} --faults {faults} {length}{scale}",
+        config.scenario, config.seed
     )
 }

@@ -77,6 +77,11 @@ impl Curve {
         Self { base, offset, peaks, held_from: held_from.as_millis(), noise }
     }
 
+    /// From then on the load stays as it is.
+    pub(super) fn hold_from(&mut self, at: Span) {
+        self.held_from = self.held_from.min(at.as_millis());
+    }
+
     /// The load, so long after the start of the run.
     pub(super) fn at(&self, at: Span) -> u64 {
         let at = at.as_millis().min(self.held_from);

@@ -91,7 +91,7 @@ impl Recorder {
         }
     }
 
-    pub(super) fn finish(self, net: &mut Net) -> Report {
+    pub(super) fn finish(self, net: &mut Net, beginning: Timestamp) -> Report {
         let (spot_hours, on_demand_hours) = net.world.hours();
         net.world.cluster.account(net.world.now);
         if net.world.hangs > 0 {
@@ -106,6 +106,7 @@ impl Recorder {
             net.chaos.counts.insert("no-capacity", net.world.cloud.refused_for_capacity);
         }
         Report {
+            length: net.world.now.since(beginning),
             ticks: self.ticks,
             scale_ups: net.truth.scale_ups,
             scale_downs: net.truth.scale_downs,

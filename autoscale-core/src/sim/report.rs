@@ -58,6 +58,8 @@ pub struct Told {
 #[derive(Clone, PartialEq, Debug, Default)]
 #[non_exhaustive]
 pub struct Report {
+    /// Virtual time that passed.
+    pub length: Span,
     /// Ticks begun.
     pub ticks: u64,
     /// Instances launched to grow a pool.

@@ -79,9 +79,8 @@ pub(super) fn world(policy: &Policy, seed: u64, scale: u32) -> (World, Vec<Hpa>)
 }
 
 /// What a scenario does, and when, counted from the start of the run.
-pub(super) fn blows(config: &Config, policy: &Policy, mut rng: Rng) -> Vec<(Span, Blow)> {
+pub(super) fn blows(config: &Config, until: Span, policy: &Policy, mut rng: Rng) -> Vec<(Span, Blow)> {
     let mut blows = Vec::new();
-    let until = config.until;
     let Some(pool) = policy.pools().values().next() else { return blows };
     let spot = |zone: &Zone| Offering::new(zone.clone(), Purchase::Spot, pool.shape.name.clone());
     let mut every = |mean: Span, most: u64, rng: &mut Rng| {

@@ -22,7 +22,7 @@ const LEVELS: [(&str, Faults); 3] =
 
 /// Simulates an autoscaled fleet in virtual time and says what it did, what it cost and whether it stayed safe.
 ///
-/// The exit code is 0 when all is well, 1 when an invariant broke, 2 when the input is no good.
+/// The exit code is 0 when all is well, 1 when an invariant broke or a fault was missed, 2 when the input is no good.
 #[derive(Parser, Debug)]
 #[command(name = "simulate", version, max_term_width = 100, after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -46,7 +46,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
     scale: u32,
 
-    /// Virtual time to run, as this many ticks of 30 s
+    /// Run until so many ticks have begun, then for a calm hour and a half
     #[arg(long, value_name = "N", conflicts_with = "until", value_parser = clap::value_parser!(u64).range(1..=3_000_000))]
     ticks: Option<u64>,
 
@@ -61,6 +61,16 @@ pub(crate) struct Args {
     /// Nodes whose CPU the highest value of the trace uses up
     #[arg(long, value_name = "N", default_value_t = PEAK_NODES, requires = "trace", value_parser = clap::value_parser!(u32).range(1..=1000))]
     peak_nodes: u32,
+
+    /// Do not search for the static fleet to compare with: it runs the whole load several times
+    ///
+    /// Nor is it searched for with `--ticks`, whose length is not known before.
+    #[arg(long)]
+    no_static: bool,
+
+    /// Fail when a fault of the level never happened
+    #[arg(long)]
+    every_fault: bool,
 
     /// Print one JSON object and nothing else
     #[arg(long)]
@@ -79,6 +89,10 @@ pub(crate) struct Job {
     pub(crate) config: Config,
     /// The file the load came from, and the nodes its highest value needs.
     pub(crate) source: Option<(PathBuf, u32)>,
+    /// Whether the static fleet is searched for.
+    pub(crate) fleet: bool,
+    /// Whether a fault that never happened is a failure.
+    pub(crate) every_fault: bool,
     /// Whether JSON is wanted.
     pub(crate) json: bool,
 }
@@ -89,10 +103,21 @@ impl Args {
     /// # Errors
     /// Every bad row of it.
     pub(crate) fn into_job(self) -> Result<Job, trace::Bad> {
-        let Self { scenario, seed, faults, until, scale, ticks, trace, peak_nodes, json } = self;
-        let until = until.or(ticks.map(|ticks| Span::from_secs(30).times(ticks)));
+        let Self {
+            scenario,
+            seed,
+            faults,
+            until,
+            scale,
+            ticks,
+            trace,
+            peak_nodes,
+            no_static,
+            every_fault,
+            json,
+        } = self;
         let mut config = Config::new(if trace.is_some() { Scenario::Steady } else { scenario });
-        (config.seed, config.faults, config.scale) = (seed, faults, scale);
+        (config.seed, config.faults, config.scale, config.ticks) = (seed, faults, scale, ticks);
         config.until = until.unwrap_or(config.until);
         let mut source = None;
         if let Some(path) = trace {
@@ -104,7 +129,8 @@ impl Args {
             config.load = Some(trace.scaled_to(peak_nodes));
             source = Some((path, peak_nodes));
         }
-        Ok(Job { config, source, json })
+        let fleet = !no_static && ticks.is_none();
+        Ok(Job { config, source, fleet, every_fault, json })
     }
 }
 
@@ -123,7 +149,11 @@ impl fmt::Display for Job {
             Some((path, peak)) => write!(f, " --trace {} --peak-nodes {peak}", quoted(path))?,
             None => write!(f, " --scenario {}", self.config.scenario)?,
         }
-        write!(f, " --seed {} --faults {} --until {}", self.config.seed, self.level(), self.config.until)?;
+        write!(f, " --seed {} --faults {}", self.config.seed, self.level())?;
+        match self.config.ticks {
+            Some(ticks) => write!(f, " --ticks {ticks}")?,
+            None => write!(f, " --until {}", self.config.until)?,
+        }
         if self.config.scale > 1 {
             write!(f, " --scale {}", self.config.scale)?;
         }
@@ -186,6 +216,7 @@ mod tests {
         for line in [
             "simulate --scenario flash-sale --seed 18446744073709551615 --faults mild --until 1h30m",
             "simulate --scenario steady --seed 0 --faults none --until 366d",
+            "simulate --scenario spot-storm --seed 2 --faults hostile --ticks 5000 --scale 10",
         ] {
             let repeat = job(line).to_string();
             assert_eq!(repeat, line.replace("simulate", "cargo run --release -p simulate --"));

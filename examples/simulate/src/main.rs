@@ -19,7 +19,7 @@ use progress::Progress;
 
 /// What went well.
 const OK: u8 = 0;
-/// An invariant broke.
+/// An invariant broke, or a fault that had to happen did not.
 const BROKEN: u8 = 1;
 /// The input is no good.
 const BAD_INPUT: u8 = 2;
@@ -50,6 +50,11 @@ fn answer(job: &Job) -> u8 {
             BAD_INPUT
         }
         _ if outcome.is_broken() => BROKEN,
+        _ if job.every_fault && outcome.never().next().is_some() => {
+            let never: Vec<_> = outcome.never().collect();
+            let _ = writeln!(io::stderr().lock(), "faults that never happened: {}", never.join(", "));
+            BROKEN
+        }
         _ => OK,
     }
 }
@@ -57,8 +62,10 @@ fn answer(job: &Job) -> u8 {
 fn simulate(job: &Job) -> Outcome {
     let mut progress = Progress::new(job.config.until);
     let report = engine::run(&job.config, &mut |done| progress.reached(done));
-    progress.searches();
-    let fleet = engine::smallest_static_fleet(&job.config, report.pending_pod_minutes);
+    let fleet = job.fleet.then(|| {
+        progress.searches();
+        engine::smallest_static_fleet(&job.config, report.pending_pod_minutes)
+    });
     progress.ends();
-    Outcome::new(job, report, &fleet)
+    Outcome::new(job, report, fleet)
 }

@@ -39,9 +39,10 @@ pub(crate) struct Outcome {
     pub(crate) node_hours: f64,
     pub(crate) node_hours_by_purchase: Purchases,
     pub(crate) cost: Cost,
-    pub(crate) static_nodes: u32,
-    pub(crate) static_pending_pod_minutes: u64,
-    pub(crate) static_node_hours: f64,
+    /// The static fleet; null where it was not searched for.
+    pub(crate) static_nodes: Option<u32>,
+    pub(crate) static_pending_pod_minutes: Option<u64>,
+    pub(crate) static_node_hours: Option<f64>,
     /// Those that really happened, by kind.
     pub(crate) faults: BTreeMap<&'static str, u64>,
     pub(crate) invariants: Invariants,
@@ -69,7 +70,7 @@ pub(crate) struct Purchases {
 pub(crate) struct Cost {
     pub(crate) autoscaled: f64,
     #[serde(rename = "static")]
-    pub(crate) fixed: f64,
+    pub(crate) fixed: Option<f64>,
 }
 
 /// Invariants, all and each.
@@ -110,7 +111,7 @@ pub(crate) struct Size {
 
 impl Outcome {
     /// Puts together what the engine found.
-    pub(crate) fn new(job: &Job, report: Report, fleet: &StaticFleet) -> Self {
+    pub(crate) fn new(job: &Job, report: Report, fleet: Option<StaticFleet>) -> Self {
         let by_name: BTreeMap<_, _> = report
             .invariants
             .iter()
@@ -125,7 +126,7 @@ impl Outcome {
             peak_nodes: job.source.as_ref().map(|(_, nodes)| *nodes),
             seed: job.config.seed,
             fault_level: job.level(),
-            until: job.config.until,
+            until: report.length,
             ticks: report.ticks,
             scale_ups: report.scale_ups,
             scale_downs: report.scale_downs,
@@ -137,10 +138,10 @@ impl Outcome {
             wait_p95_of_waiting: report.wait_p95_of_waiting,
             node_hours: report.spot_hours + report.on_demand_hours,
             node_hours_by_purchase: Purchases { spot: report.spot_hours, on_demand: report.on_demand_hours },
-            cost: Cost { autoscaled: report.cost, fixed: fleet.cost },
-            static_nodes: fleet.nodes,
-            static_pending_pod_minutes: fleet.pending_pod_minutes,
-            static_node_hours: fleet.node_hours,
+            cost: Cost { autoscaled: report.cost, fixed: fleet.map(|fleet| fleet.cost) },
+            static_nodes: fleet.map(|fleet| fleet.nodes),
+            static_pending_pod_minutes: fleet.map(|fleet| fleet.pending_pod_minutes),
+            static_node_hours: fleet.map(|fleet| fleet.node_hours),
             faults: every_fault(job.config.faults, report.faults),
             invariants: Invariants {
                 checked: by_name.values().map(|count| count.checked).sum(),
@@ -166,6 +167,11 @@ impl Outcome {
                 })
                 .collect(),
         }
+    }
+
+    /// The faults of its level that never happened.
+    pub(crate) fn never(&self) -> impl Iterator<Item = &'static str> {
+        self.faults.iter().filter(|(_, times)| **times == 0).map(|(name, _)| *name)
     }
 
     /// Whether an invariant broke.
@@ -210,10 +216,10 @@ impl Outcome {
             wait_p95_of_waiting: Span::from_millis(190_500),
             node_hours: 156.0,
             node_hours_by_purchase: Purchases { spot: 100.0, on_demand: 56.0 },
-            cost: Cost { autoscaled: 61.2, fixed: 112.9 },
-            static_nodes: 11,
-            static_pending_pod_minutes: 1_000,
-            static_node_hours: 264.0,
+            cost: Cost { autoscaled: 61.2, fixed: Some(112.9) },
+            static_nodes: Some(11),
+            static_pending_pod_minutes: Some(1_000),
+            static_node_hours: Some(264.0),
             faults: BTreeMap::from([("boot-hang", 3), ("crash", 2)]),
             invariants: Invariants {
                 checked: 1_234_567,

@@ -77,6 +77,10 @@ fn title(outcome: &Outcome) -> String {
 
 fn lines(outcome: &Outcome) -> [(&'static str, String); 11] {
     let Outcome { cost, node_hours_by_purchase: hours, .. } = outcome;
+    let beside = |text: Option<String>| match (outcome.static_nodes, text) {
+        (Some(nodes), Some(text)) => format!(" (static fleet of {nodes}: {text})"),
+        _ => String::new(),
+    };
     [
         ("ticks", grouped(outcome.ticks)),
         ("scale-ups", counted(outcome.scale_ups, "node")),
@@ -86,10 +90,9 @@ fn lines(outcome: &Outcome) -> [(&'static str, String); 11] {
         (
             "pending",
             format!(
-                "{} pod-minutes (static fleet of {}: {})",
+                "{} pod-minutes{}",
                 grouped(outcome.pending_pod_minutes),
-                outcome.static_nodes,
-                grouped(outcome.static_pending_pod_minutes)
+                beside(outcome.static_pending_pod_minutes.map(grouped))
             ),
         ),
         (
@@ -102,22 +105,22 @@ fn lines(outcome: &Outcome) -> [(&'static str, String); 11] {
         (
             "node-hours",
             format!(
-                "{:.1}, {:.1} of them spot (static fleet of {}: {:.1}{})",
+                "{:.1}, {:.1} of them spot{}",
                 outcome.node_hours,
                 hours.spot,
-                outcome.static_nodes,
-                outcome.static_node_hours,
-                against(outcome.node_hours, outcome.static_node_hours)
+                beside(
+                    outcome
+                        .static_node_hours
+                        .map(|fixed| format!("{fixed:.1}{}", against(outcome.node_hours, fixed)))
+                )
             ),
         ),
         (
             "cost",
             format!(
-                "{:.2} (static fleet of {}: {:.2}{})",
+                "{:.2}{}",
                 cost.autoscaled,
-                outcome.static_nodes,
-                cost.fixed,
-                against(cost.autoscaled, cost.fixed)
+                beside(cost.fixed.map(|fixed| format!("{fixed:.2}{}", against(cost.autoscaled, fixed))))
             ),
         ),
         ("faults", faults(outcome)),
