@@ -38,7 +38,7 @@ pub(crate) fn holds(pool: &PoolPolicy, cluster: &ClusterView, pod: &Pod) -> Vec<
     if pod.storage == Storage::Local {
         held.push(Held::LocalStorage { pod: name() });
     }
-    if pod.tolerates_everything {
+    if pod.constraints.ignores_cordon() {
         held.push(Held::ToleratesEverything { pod: name() });
     }
     let budgets: Vec<_> = pod.budgets.iter().filter_map(|at| cluster.budgets.get(*at as usize)).collect();

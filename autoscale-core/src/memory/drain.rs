@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::data::order::{Blocker, CordonOrder, Cordoned, EvictOrder, EvictPass, ForgetOrder};
-use crate::data::view::{Budget, ClusterView, Node, Owner, Pod, PodPhase, Ready, Scope};
+use crate::data::view::{Budget, ClusterView, Node, Owner, Pod, PodPhase, Ready, Scope, Toleration};
 use crate::words::{Span, Timestamp};
 
 use super::cluster::{Cluster, NodeState, PodState, pod_uid};
@@ -57,12 +57,14 @@ impl Cluster {
                 shown.system_critical = running.spec.system_critical;
                 shown.eviction = running.spec.eviction;
                 shown.storage = running.spec.storage;
-                shown.tolerates_everything = running.spec.tolerates_everything;
+                if running.spec.tolerates_everything {
+                    shown.constraints.tolerations = vec![Toleration::everything()];
+                }
                 shown.budgets = budgets.of(id, running);
             }
             None => {
                 shown.requests = self.daemon;
-                shown.tolerates_everything = true;
+                shown.constraints.tolerations = vec![Toleration::everything()];
             }
         }
         shown
@@ -174,6 +176,9 @@ fn show(node: &NodeState) -> Node {
         keep: node.keep,
         created_at: node.created_at,
         allocatable: node.allocatable,
+        extended: Default::default(),
+        labels: Default::default(),
+        taints: Vec::new(),
     }
 }
 

@@ -89,14 +89,8 @@ impl<'a> Engine<'a> {
         let (mut world, controllers) = scenario::world(&policy, config.seed, config.scale);
         let until = longest(config, &policy);
         let quiet_from = if faulty { until.minus(calm(until)) } else { until };
-        let curve = Curve::new(
-            config.scenario,
-            config.load.as_deref(),
-            until,
-            faulty,
-            quiet_from,
-            rng.fork(2),
-        );
+        let curve =
+            Curve::new(config.scenario, config.load.as_deref(), until, faulty, quiet_from, rng.fork(2));
         let rates = Rates::of(config.faults);
         world.settings_mut().list_lag = rates.list_lag;
         world.settings_mut().hang_per_million = rates.boot_hang;

@@ -2,12 +2,14 @@
 //!
 //! Nothing here reads a clock, a random number or the environment.
 
+mod extended;
 mod hash;
 mod ids;
 mod quantity;
 mod text;
 mod time;
 
+pub use extended::Extended;
 pub use hash::{ContentHash, Fnv128};
 pub use ids::{
     ClusterId, HolderId, IdError, Inc, InstanceId, NodeName, NodeUid, PodUid, PoolName, ShapeName,

@@ -80,7 +80,8 @@ fn pool(policy: &Policy, pool: &PoolPolicy) -> Raw {
         max_batch, cooldown_up, cooldown_down, join_timeout, drain_timeout, max_zone_skew, backoff_initial,
         backoff_max, replacement_surge, on_rebalance, adopt, system_pods,
     } = pool;
-    let Shape { name, allocatable: Resources { cpu_milli, memory, pods } } = shape;
+    let Shape { name, allocatable: Resources { cpu_milli, memory, pods }, extended: _, labels: _, price: _ } =
+        shape;
     let rules = |rules: &[Rule]| Raw::List(rules.iter().map(|part| rule(policy, part)).collect());
     let shape = map([
         ("name", Raw::text(name)),

@@ -1,15 +1,23 @@
 //! The view: everything seen in one round, and what could not be seen.
 
 mod cluster;
+mod constraint;
 mod instance;
+mod node;
+mod pod;
 mod sample;
 
 use serde::{Deserialize, Serialize};
 
 use crate::words::{NodeName, Timestamp};
 
-pub use cluster::{Budget, ClusterView, CordonMark, Eviction, Node, Owner, Pod, PodPhase, Ready, Storage};
+pub use cluster::{Budget, ClusterView};
+pub use constraint::{
+    CORDON_TAINT, Constraints, Operator, Requirement, Spread, Taint, TaintEffect, Toleration,
+};
 pub use instance::{Instance, Listing, Ownership, Phase};
+pub use node::{CordonMark, Node, Ready};
+pub use pod::{Eviction, Owner, Pod, PodPhase, Storage};
 pub use sample::{Reading, Sample, SignalQuery};
 
 /// Something that was looked for: seen, or not seen and why. There is no empty list for a failure.
