@@ -18,6 +18,7 @@ pub(super) fn queries(policy: &Policy) -> Vec<SignalQuery> {
     for pool in policy.pools().values() {
         let mut signals: Vec<&SignalName> =
             pool.up.iter().chain(&pool.down).map(|rule| &rule.signal).collect();
+        signals.extend(pool.targets.iter().map(|target| &target.signal));
         signals.sort();
         signals.dedup();
         queries.extend(signals.into_iter().map(|signal| SignalQuery::new(pool.name.clone(), signal.clone())));

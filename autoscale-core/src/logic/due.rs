@@ -5,7 +5,7 @@ use crate::data::order::{
 };
 use crate::data::policy::Policy;
 use crate::data::record::{Launch, LaunchState, Op, OpKind, Record, Remove, RemoveState, RemoveWhy};
-use crate::data::view::{ClusterView, CordonMark, Instance, Node, Phase, Pod, Ready, View};
+use crate::data::view::{Cluster, CordonMark, Instance, Node, Phase, PodClass, Ready, Stage, View};
 use crate::logic::movable;
 use crate::mutant::{self, Mutant};
 use crate::words::{Deadline, InstanceId, NodeName, NodeUid, Ver};
@@ -15,7 +15,7 @@ use crate::words::{Deadline, InstanceId, NodeName, NodeUid, Ver};
 /// The caller must hold the authority of `record.ver`: its own swap of exactly this record was applied. Orders carry
 /// no `not_after` yet; the driver sets it.
 pub fn due(policy: &Policy, record: &Record, view: &View) -> Vec<Effect> {
-    let cluster = view.cluster.known().filter(|cluster| cluster.complete);
+    let cluster = view.cluster().known().filter(|cluster| cluster.is_complete());
     let seen = Seen { policy, record, view, cluster };
     let orders = record.ops.iter().filter_map(|op| {
         let order = match &op.kind {
@@ -31,7 +31,7 @@ struct Seen<'a> {
     policy: &'a Policy,
     record: &'a Record,
     view: &'a View,
-    cluster: Option<&'a ClusterView>,
+    cluster: Option<&'a Cluster>,
 }
 
 impl Seen<'_> {
@@ -65,41 +65,41 @@ impl Seen<'_> {
         let node = self.node(remove);
         // Not in a complete list: late, or no longer ours because somebody took its tags off. Absence proves nothing, and
         // does not authorise to move its pods either (rule R10, I7).
-        let listing = self.view.instances.known().filter(|listing| listing.complete);
-        let absent = listing.is_some_and(|l| !l.instances.iter().any(|i| i.id == remove.instance));
+        let listing = self.view.instances().known().filter(|listing| listing.complete);
+        let absent = listing.is_some_and(|l| l.find(&remove.instance).is_none());
         if absent && matches!(remove.state, RemoveState::Planned | RemoveState::Cordoned) {
             return None;
         }
         match (&remove.state, node) {
-            (RemoveState::Planned, Some(node)) => Some(Order::Cordon(self.cordon(op, node))),
-            (RemoveState::Cordoned, Some(node)) if remove.why != RemoveWhy::CordonOnly => {
+            (RemoveState::Planned, Some((_, node))) => Some(Order::Cordon(self.cordon(op, node))),
+            (RemoveState::Cordoned, Some((at, node))) if remove.why != RemoveWhy::CordonOnly => {
                 let doomed = remove.why == RemoveWhy::Interruption;
-                self.evict(node, |pod| !doomed || movable::may_be_asked(pod))
+                self.evict(at, node, |class| !doomed || movable::may_be_asked(class))
             }
             // Somebody opened it again, or it joined late: pods would come as fast as they are asked to leave.
-            (RemoveState::Terminating { .. }, Some(node)) if self.is_open(remove, node) => {
+            (RemoveState::Terminating { .. }, Some((_, node))) if self.is_open(remove, node) => {
                 Some(Order::Cordon(self.cordon(op, node)))
             }
             // Irrevocable does not mean blind: pods that turned up are asked to leave first (rule R6).
-            (RemoveState::Terminating { accepted, .. }, Some(node)) => {
-                let covered = self.cluster.is_some_and(|cluster| cluster.scope.covers(&node.name));
+            (RemoveState::Terminating { accepted, .. }, Some((at, node))) => {
+                let covered = self.cluster.is_some_and(|cluster| cluster.scope().covers(&node.name));
                 if !covered && !mutant::on(Mutant::ResendBlindly) {
                     return None;
                 }
                 let blind = mutant::on(Mutant::ResendBlindly) || mutant::on(Mutant::TerminateBeforeEmpty);
-                self.evict(node, |_| true)
+                self.evict(at, node, |_| true)
                     .filter(|_| !blind)
                     .or_else(|| self.terminate(&remove.instance, *accepted))
             }
             (RemoveState::Terminating { accepted, .. }, None) => {
                 self.cluster.and_then(|_| self.terminate(&remove.instance, *accepted))
             }
-            (RemoveState::Gone, Some(node)) => Some(Order::Forget(ForgetOrder {
+            (RemoveState::Gone, Some((_, node))) => Some(Order::Forget(ForgetOrder {
                 node: node.name.clone(),
                 node_uid: node.uid.clone(),
                 not_after: Deadline::default(),
             })),
-            (RemoveState::RollingBack { .. }, Some(node)) if node.cordon.is_some() => {
+            (RemoveState::RollingBack { .. }, Some((_, node))) if node.cordon.is_some() => {
                 Some(Order::Uncordon(self.cordon(op, node)))
             }
             _ => None,
@@ -107,16 +107,17 @@ impl Seen<'_> {
     }
 
     /// The node of a removal, if it is still the same Node object.
-    fn node(&self, remove: &Remove) -> Option<&Node> {
+    fn node(&self, remove: &Remove) -> Option<(usize, &Node)> {
         let (name, uid): &(NodeName, NodeUid) = remove.node.as_ref()?;
-        self.cluster?.nodes.iter().find(|node| node.name == *name && node.uid == *uid && !node.control_plane)
+        let at = self.cluster?.find(name, uid)?;
+        self.cluster?.node(at).filter(|node| !node.control_plane).map(|node| (at, node))
     }
 
     /// Whether pods still come to the node of an instance that has not begun to end.
     fn is_open(&self, remove: &Remove, node: &Node) -> bool {
-        let ending = self.view.instances.known().is_some_and(|listing| {
+        let ending = self.view.instances().known().is_some_and(|listing| {
             let ending = |i: &Instance| matches!(i.phase, Phase::Terminated | Phase::ShuttingDown);
-            listing.instances.iter().any(|i| i.id == remove.instance && ending(i))
+            listing.find(&remove.instance).and_then(|at| listing.instances.get(at)).is_some_and(ending)
         });
         node.ready == Ready::Yes && !node.unschedulable && !ending && !mutant::on(Mutant::ResendBlindly)
     }
@@ -131,27 +132,32 @@ impl Seen<'_> {
         }
     }
 
-    fn evict(&self, node: &Node, asked: impl Fn(&Pod) -> bool) -> Option<Order> {
-        let leaving = movable::evictable(self.cluster?, &node.name).filter(|pod| pod.deleted_at.is_none());
-        let mut pods: Vec<&Pod> = leaving.filter(|pod| asked(pod)).collect();
-        // System pods last: others may need them to shut down.
-        pods.sort_by(|a, b| {
-            let last = |pod: &Pod| pod.namespace == "kube-system" || pod.system_critical;
-            last(a).cmp(&last(b)).then_with(|| a.uid.cmp(&b.uid))
-        });
-        let any = movable::evictable(self.cluster?, &node.name).next().is_some();
-        let pods: Vec<PodRef> =
-            pods.into_iter().map(|p| PodRef::new(p.uid.clone(), &p.namespace, &p.name)).collect();
+    fn evict(&self, at: usize, node: &Node, asked: impl Fn(&PodClass) -> bool) -> Option<Order> {
+        let cluster = self.cluster?;
+        let leaving = cluster.evictable(at).filter(|(_, class)| class.stage != Stage::Leaving && asked(class));
+        // System pods last: others may need them to shut down. Before that, those of lower priority first.
+        let last = |class: &PodClass| class.namespace == "kube-system" || class.system_critical;
+        let mut pods: Vec<_> = leaving
+            .flat_map(|(seat, class)| {
+                let namespace = class.namespace.as_str();
+                let names = cluster.names(seat).iter();
+                names.map(move |pod| (last(class), class.priority, &pod.uid, namespace, pod.name.as_str()))
+            })
+            .collect();
+        pods.sort();
+        let any = cluster.evictable(at).next().is_some();
+        let pods = pods.into_iter().map(|(.., uid, namespace, name)| PodRef::new(uid.clone(), namespace, name));
         // Pods that are on their way out need no order, and still forbid to terminate.
         any.then(|| {
-            Order::Evict(EvictOrder { node: node.name.clone(), pods, not_after: Deadline::default() })
+            let (node, pods) = (node.name.clone(), pods.collect());
+            Order::Evict(EvictOrder { node, pods, not_after: Deadline::default() })
         })
     }
 
     /// Until the cloud has accepted, and again while a list still shows it as alive.
     fn terminate(&self, instance: &InstanceId, accepted: bool) -> Option<Order> {
-        let listing = self.view.instances.known()?;
-        let listed = listing.instances.iter().find(|i| i.id == *instance);
+        let listing = self.view.instances().known()?;
+        let listed = listing.find(instance).and_then(|at| listing.instances.get(at));
         let alive = listed.is_some_and(|i| i.phase.is_alive());
         let ended = listed.is_some_and(|i| matches!(i.phase, Phase::Terminated | Phase::ShuttingDown));
         let send = !ended && (!accepted || alive);

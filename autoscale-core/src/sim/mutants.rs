@@ -38,7 +38,7 @@ const TABLE: [Row; 28] = [
     // A second copy about an interruption finds the drain of the first: only a rebalance is bought for twice.
     (NoticesNotRemembered, "R12", "rebalance", None),
     (ReuseSeq, "I1", "launch", None),
-    (ListOrder, "I12", "removal", Some(Fault::Crash(0))),
+    (ListOrder, "I12", "removal", None),
     (DrainForever, "L1", "blocked", None),
     (LeaveOrphans, "L1", "rebuild", None),
     (AbsentIsGone, "L1", "lagging", None),

@@ -385,7 +385,11 @@ impl Net {
                 self.chaos.count("survey-failed");
                 request.call.failed(ErrorKind::Unavailable, "survey")
             }
-            Call::Survey(scope) => Reply::Survey(Ok(self.world.survey(scope))),
+            Call::Survey(scope) => {
+                let survey = self.world.survey(scope);
+                self.truth.same_in_any_order(&survey);
+                Reply::Survey(Ok(survey))
+            }
             Call::Sample(wanted) => Reply::Sample(self.sample(wanted)),
             Call::Load | Call::Swap(..) if store_out => {
                 self.chaos.count("store-unavailable");

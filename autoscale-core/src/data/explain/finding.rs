@@ -1,5 +1,7 @@
 //! What was evaluated, what it saw, and when it would act.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::data::order::OpId;
@@ -79,6 +81,24 @@ pub struct RuleReport {
     pub observed: Observed,
     /// What follows.
     pub state: RuleState,
+}
+
+/// One target, evaluated.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct TargetReport {
+    /// The signal.
+    pub signal: SignalName,
+    /// The signal's unit.
+    pub unit: Unit,
+    /// The value that it is kept at.
+    pub value: Fixed,
+    /// What was seen.
+    pub observed: Observed,
+    /// How many nodes would keep it there; as many as there are while it is within the tolerance.
+    pub wished: Option<u32>,
+    /// The greatest number wished for within the window: the pool does not shrink below that.
+    pub held: Option<u32>,
 }
 
 /// A pool's instances and nodes, counted as rule R9 says.
@@ -179,6 +199,16 @@ pub enum Hold {
         /// How many.
         pods: u32,
     },
+    /// A target has asked for so many nodes within its window.
+    Stabilising {
+        /// How many.
+        nodes: u32,
+    },
+    /// Every zone has as many nodes as it may have.
+    ZonesFull {
+        /// The limit of each.
+        most: u32,
+    },
     /// After the removal an up-rule would act.
     WouldGrowAgain {
         /// Over which signal.
@@ -222,6 +252,8 @@ pub enum Verdict {
         by: u32,
         /// What the rules asked for before any limit.
         wished: u32,
+        /// Pods that stay pending because of a limit.
+        left_pending: u32,
         /// In words.
         why: String,
     },
@@ -312,13 +344,61 @@ pub enum Held {
         /// The pod.
         pod: String,
     },
-    /// A pod that would find no other node.
+    /// A pod with rules of a kind that this library does not judge.
+    Unjudged {
+        /// The pod.
+        pod: String,
+        /// Which rules, in words.
+        why: String,
+    },
+    /// Its pods ask for more than the policy's share of what it offers.
+    Busy {
+        /// The share of CPU or memory that they ask for, the greater one.
+        used: Fixed,
+    },
+    /// It offers no CPU or no memory: nobody can say how much of it is used.
+    NothingAllocatable,
+    /// Without it less room would be spare than the policy's headroom.
+    Headroom,
+    /// A pod that is not sure to find another node, whatever the scheduler does.
     NowhereToGo {
         /// The pod.
         pod: String,
     },
     /// The pods on it were not surveyed.
     NotSurveyed,
+}
+
+impl Held {
+    /// A short name that stays the same from version to version, for metrics.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::ControlPlane => "control_plane",
+            Self::NotOurs => "not_ours",
+            Self::Protected => "protected",
+            Self::JustLaunched => "just_launched",
+            Self::InProgress => "in_progress",
+            Self::NotJoined => "not_joined",
+            Self::CordonedByOthers => "cordoned_by_others",
+            Self::LastInZone { .. } => "last_in_zone",
+            Self::Backoff { .. } => "backoff",
+            Self::NoController { .. } => "no_controller",
+            Self::ControllerGone { .. } => "controller_gone",
+            Self::SystemCritical { .. } => "system_critical",
+            Self::SystemPod { .. } => "system_pod",
+            Self::LocalStorage { .. } => "local_storage",
+            Self::DoNotEvict { .. } => "do_not_evict",
+            Self::NoDisruptionLeft { .. } => "no_disruption_left",
+            Self::TwoBudgets { .. } => "two_budgets",
+            Self::ToleratesEverything { .. } => "tolerates_everything",
+            Self::Unjudged { .. } => "unjudged",
+            Self::Busy { .. } => "busy",
+            Self::NothingAllocatable => "nothing_allocatable",
+            Self::Headroom => "headroom",
+            Self::NowhereToGo { .. } => "nowhere_to_go",
+            Self::NotSurveyed => "not_surveyed",
+        }
+    }
 }
 
 /// One node, judged as a candidate for removal.
@@ -345,10 +425,15 @@ pub struct PoolReport {
     pub counts: Counts,
     /// Its rules.
     pub rules: Vec<RuleReport>,
+    /// Its targets.
+    pub targets: Vec<TargetReport>,
     /// What is decided.
     pub verdict: Verdict,
-    /// Nodes judged for removal, in the order in which they would go; only while a removal is otherwise due.
+    /// Nodes judged for removal, in the order in which they would go; only while a removal is otherwise due, and the first
+    /// 64.
     pub nodes: Vec<NodeReport>,
+    /// How many nodes each reason holds back, by [`Held::code`].
+    pub refused: BTreeMap<String, u32>,
 }
 
 /// One open operation.

@@ -3,12 +3,13 @@
 use std::fmt::{self, Display, Formatter};
 
 use super::finding::{
-    Counts, Direction, Held, Hold, NodeReport, Observed, OpReport, PoolReport, RuleReport, RuleState, Verdict,
+    Counts, Direction, Held, Hold, NodeReport, Observed, OpReport, PoolReport, RuleReport, RuleState,
+    TargetReport, Verdict,
 };
 use super::{Action, Explanation};
 use crate::data::policy::Bound;
 use crate::data::record::{KeptAside, RemoveWhy, Rollback};
-use crate::words::Span;
+use crate::words::{Span, Unit};
 
 /// At most so many nodes are listed by name.
 const NODES_SHOWN: usize = 20;
@@ -82,14 +83,35 @@ impl Display for Rollback {
 
 impl Display for PoolReport {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Self { pool, counts, rules, verdict, nodes } = self;
+        let Self { pool, counts, rules, targets, verdict, nodes, refused } = self;
         writeln!(f, "  pool {pool}: {verdict}")?;
         writeln!(f, "    {counts}")?;
         rules.iter().try_for_each(|rule| writeln!(f, "    {rule}"))?;
+        targets.iter().try_for_each(|target| writeln!(f, "    {target}"))?;
         nodes.iter().take(NODES_SHOWN).try_for_each(|node| writeln!(f, "    {node}"))?;
-        match nodes.len().saturating_sub(NODES_SHOWN) {
-            0 => Ok(()),
-            more => writeln!(f, "    and {more} more nodes"),
+        if nodes.len() > NODES_SHOWN {
+            let counts: Vec<String> = refused.iter().map(|(code, nodes)| format!("{code} {nodes}")).collect();
+            writeln!(f, "    and more nodes; held back in all by: {}", counts.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+impl Display for TargetReport {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self { signal, unit, value, observed, wished, held } = self;
+        write!(f, "target {signal} {}: ", unit.show(*value))?;
+        match observed {
+            Observed::Fresh { value, age } => write!(f, "{} ({} old)", unit.show(*value), age.rounded())?,
+            Observed::Stale { value, age } => {
+                write!(f, "{} ({} old, stale)", unit.show(*value), age.rounded())?
+            }
+            Observed::Missing { why } => write!(f, "no number ({why})")?,
+        }
+        match (wished, held) {
+            (None, _) => f.write_str(", cannot be judged"),
+            (Some(wished), Some(held)) if held > wished => write!(f, ", asks for {wished}, {held} within its window"),
+            (Some(wished), _) => write!(f, ", asks for {wished}"),
         }
     }
 }
@@ -142,10 +164,16 @@ impl Display for RuleReport {
 impl Display for Verdict {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Grow { by, wished, why } if by < wished => {
-                write!(f, "grow by {by} of {wished} wished ({why})")
+            Self::Grow { by, wished, left_pending, why } => {
+                write!(f, "grow by {by}")?;
+                if by < wished {
+                    write!(f, " of {wished} wished")?;
+                }
+                if *left_pending > 0 {
+                    write!(f, ", {left_pending} pods stay pending")?;
+                }
+                write!(f, " ({why})")
             }
-            Self::Grow { by, why, .. } => write!(f, "grow by {by} ({why})"),
             Self::Shrink { by, why } => write!(f, "shrink by {by} ({why})"),
             Self::Hold(holds) => {
                 f.write_str("hold: ")?;
@@ -181,6 +209,8 @@ impl Display for Hold {
             Self::Unseen { what, why } => write!(f, "{what} could not be seen: {why}"),
             Self::SignalMissing { signal, why } => write!(f, "signal {signal} cannot be judged: {why}"),
             Self::PodsPending { pods } => write!(f, "{pods} pods wait for a node"),
+            Self::Stabilising { nodes } => write!(f, "a target has asked for {nodes} nodes within its window"),
+            Self::ZonesFull { most } => write!(f, "every zone has {most} nodes"),
             Self::WouldGrowAgain { signal, projected, unit } => {
                 write!(
                     f,
@@ -225,7 +255,11 @@ impl Display for Held {
             }
             Self::TwoBudgets { pod } => write!(f, "pod {pod} has two budgets"),
             Self::ToleratesEverything { pod } => write!(f, "pod {pod} tolerates every taint"),
-            Self::NowhereToGo { pod } => write!(f, "pod {pod} would find no other node"),
+            Self::Unjudged { pod, why } => write!(f, "pod {pod} has rules that are not judged ({why})"),
+            Self::Busy { used } => write!(f, "its pods ask for {} of it", Unit::Ratio.show(*used)),
+            Self::NothingAllocatable => f.write_str("it offers no CPU or no memory"),
+            Self::Headroom => f.write_str("the headroom needs it"),
+            Self::NowhereToGo { pod } => write!(f, "pod {pod} is not sure to find another node"),
             Self::NotSurveyed => f.write_str("its pods were not surveyed"),
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::data::order::Offering;
-use crate::words::{Elapsed, InstanceId};
+use crate::words::{Elapsed, InstanceId, SignalName};
 
 /// Since when something has been seen without a break.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -54,6 +54,18 @@ pub struct NodeBackoff {
     pub backoff: Backoff,
 }
 
+/// How many nodes a target has asked for.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Wish {
+    /// Whose target.
+    pub signal: SignalName,
+    /// When it was last asked for.
+    pub at: Elapsed,
+    /// How many.
+    pub nodes: u32,
+}
+
 /// What must survive between ticks, for one pool.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -73,4 +85,7 @@ pub struct PoolMarks {
     /// Whether an operator has declared that instances with only the worker tag are meant to be removed like others.
     #[serde(default)]
     pub adopted: bool,
+    /// What targets have asked for within their windows: for each, ever fewer nodes, the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wishes: Vec<Wish>,
 }

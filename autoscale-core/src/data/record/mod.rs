@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::words::{ContentHash, Elapsed, HolderId, Inc, PoolName, Span, Timestamp, Ver, WriteId};
 
-pub use marks::{Backoff, Mark, NodeBackoff, OfferingBackoff, PoolMarks};
+pub use marks::{Backoff, Mark, NodeBackoff, OfferingBackoff, PoolMarks, Wish};
 pub use notice::{IncomingNotice, Notice, NoticeKind, Replacement};
 pub use op::{
     Attempt, Cause, KeptAside, Launch, LaunchState, Op, OpKind, Remove, RemoveState, RemoveWhy, Rollback,

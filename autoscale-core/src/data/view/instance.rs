@@ -114,4 +114,18 @@ impl Listing {
     pub const fn new(at: Timestamp, instances: Vec<Instance>) -> Self {
         Self { at, complete: true, instances }
     }
+
+    /// By id, each id once: of two rows the greater one stays, whatever the order of the list.
+    pub(super) fn sorted(mut self) -> Self {
+        self.instances.sort();
+        self.instances.reverse();
+        self.instances.dedup_by(|later, first| later.id == first.id);
+        self.instances.reverse();
+        self
+    }
+
+    /// Where an instance stands in a listing that a [`View`](super::View) holds.
+    pub fn find(&self, id: &InstanceId) -> Option<usize> {
+        self.instances.binary_search_by(|instance| instance.id.cmp(id)).ok()
+    }
 }

@@ -1,20 +1,26 @@
 //! The view: everything seen in one round, and what could not be seen.
 
+mod classes;
 mod cluster;
 mod constraint;
 mod instance;
+mod join;
 mod node;
 mod pod;
+mod reduce;
 mod sample;
 
 use serde::{Deserialize, Serialize};
 
 use crate::words::{NodeName, Timestamp};
+use join::Join;
 
+pub use classes::{Cluster, PodClass, PodName, Seat, Stage};
 pub use cluster::{Budget, ClusterView};
 pub use constraint::{
     CORDON_TAINT, Constraints, Operator, Requirement, Spread, Taint, TaintEffect, Toleration,
 };
+pub(crate) use join::{plain_id, provider_paths};
 pub use instance::{Instance, Listing, Ownership, Phase};
 pub use node::{CordonMark, Node, Ready};
 pub use pod::{Eviction, Owner, Pod, PodPhase, Storage};
@@ -69,28 +75,65 @@ impl Scope {
     }
 }
 
-/// Everything seen in one round.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[non_exhaustive]
+/// Everything seen in one round, in the form that decisions are made on: sorted, joined, and pods by class.
+///
+/// The same answers in any order give the same view.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct View {
-    /// The driver's wall clock when everything had answered.
-    pub now: Timestamp,
-    /// What the cloud runs.
-    pub instances: Seen<Listing>,
-    /// What the orchestrator schedules on, and what waits.
-    pub cluster: Seen<ClusterView>,
-    /// One for each query, in the order of the queries.
-    pub samples: Vec<Sample>,
+    now: Timestamp,
+    instances: Seen<Listing>,
+    cluster: Seen<Cluster>,
+    samples: Vec<Sample>,
+    join: Join,
 }
 
 impl View {
-    /// Puts the parts together.
-    pub const fn new(
+    /// Puts the parts together: sorts the list, reduces the survey, joins nodes with instances.
+    pub fn new(
         now: Timestamp,
         instances: Seen<Listing>,
         cluster: Seen<ClusterView>,
         samples: Vec<Sample>,
     ) -> Self {
-        Self { now, instances, cluster, samples }
+        let instances = match instances {
+            Seen::Known(listing) => Seen::Known(listing.sorted()),
+            Seen::Unknown { why } => Seen::Unknown { why },
+        };
+        let cluster = match cluster {
+            Seen::Known(survey) => Seen::Known(Cluster::of(survey)),
+            Seen::Unknown { why } => Seen::Unknown { why },
+        };
+        let join = Join::of(instances.known(), cluster.known());
+        Self { now, instances, cluster, samples, join }
+    }
+
+    /// The driver's wall clock when everything had answered.
+    pub const fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// What the cloud runs, by id, each once.
+    pub const fn instances(&self) -> &Seen<Listing> {
+        &self.instances
+    }
+
+    /// What the orchestrator schedules on, and what runs and waits there.
+    pub const fn cluster(&self) -> &Seen<Cluster> {
+        &self.cluster
+    }
+
+    /// One for each query, in the order of the queries.
+    pub fn samples(&self) -> &[Sample] {
+        &self.samples
+    }
+
+    /// Where the one node stands that leads to the instance at an index, and to no other.
+    pub fn node_of(&self, instance: usize) -> Option<usize> {
+        self.join.node_of(instance)
+    }
+
+    /// Where the instance stands that the node at an index leads to, if no other node does.
+    pub fn instance_of(&self, node: usize) -> Option<usize> {
+        self.join.instance_of(node)
     }
 }

@@ -68,7 +68,7 @@ fn next_attempt(
     };
     let known = Record { pools: work.next.pools.clone(), ..before.clone() };
     let mut placing = Placing::new(scene, &known, pool, work.now).without(refused);
-    let Choice::Offering(offering) = placing.next() else {
+    let Choice::Offering(offering) = placing.next_like(Some(&attempt.offering.shape)) else {
         work.alarm(format!("launch {seq}.{slot}: no offering has capacity"));
         return false;
     };
@@ -126,7 +126,7 @@ fn cooled(work: &Work<'_>, launch: &Launch, until: Elapsed) -> bool {
 
 /// The time by the provider's clock, as of the last answer.
 fn provider_time(work: &Work<'_>) -> Option<Timestamp> {
-    work.view.instances.known().map(|listing| listing.at)
+    work.view.instances().known().map(|listing| listing.at)
 }
 
 fn send(work: &Work<'_>, launch: &mut Launch, ver: Ver) {

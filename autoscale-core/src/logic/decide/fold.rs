@@ -243,7 +243,7 @@ fn may_be(
     op: &Op,
     instance: &crate::words::InstanceId,
 ) -> Option<KeptAside> {
-    let begun = scene.cluster?.at.before(work.now.since(op.started));
+    let begun = scene.cluster?.at().before(work.now.since(op.started));
     let launched = scene.body(instance).and_then(|body| body.listed?.launched_at);
     let since = launched.map_or(begun, |launched| launched.min(begun));
     let younger = |node: &&&Node| !node.control_plane && node.created_at >= since;
@@ -309,7 +309,7 @@ fn fold_remove(work: &mut Work<'_>, scene: &Scene<'_>, pool: &PoolPolicy, op: &O
     }
     let node = scene.cluster.map(|cluster| {
         let (name, uid) = remove.node.as_ref()?;
-        cluster.nodes.iter().find(|node| node.name == *name && node.uid == *uid)
+        cluster.find(name, uid).and_then(|at| cluster.node(at))
     });
     if let (RemoveState::Terminating { .. }, Some(Some(node))) = (&state, node)
         && !node.unschedulable
@@ -358,7 +358,7 @@ fn drain(work: &Work<'_>, scene: &Scene<'_>, pool: &PoolPolicy, op: &Op, remove:
         // It never joined: nothing to drain. The cloud takes it, or the notice becomes void.
         return if is_void(work, remove) { rolling_back(Rollback::Void) } else { stay };
     };
-    let Some(node) = cluster.nodes.iter().find(|node| node.name == *name && node.uid == *uid) else {
+    let Some((at, node)) = cluster.find(name, uid).and_then(|at| Some((at, cluster.node(at)?))) else {
         return rolling_back(Rollback::Superseded);
     };
     if interruption && is_void(work, remove) {
@@ -372,14 +372,14 @@ fn drain(work: &Work<'_>, scene: &Scene<'_>, pool: &PoolPolicy, op: &Op, remove:
     if remove.state == RemoveState::Cordoned && !closed {
         return rolling_back(Rollback::Uncordoned);
     }
-    let surveyed = cluster.scope.covers(name);
-    let held = movable::evictable(cluster, name).flat_map(|pod| movable::holds(pool, cluster, pod));
+    let surveyed = cluster.scope().covers(name);
+    let held = movable::holds(pool, cluster, at);
     let blocker = held.filter(movable::is_lasting).min().filter(|_| surveyed && !interruption);
     if let Some(why) = blocker {
         return rolling_back(Rollback::Blocked { why: why.to_string() });
     }
     let empty = mutant::on(Mutant::TerminateBeforeEmpty)
-        || surveyed && movable::evictable(cluster, name).next().is_none();
+        || surveyed && cluster.evictable(at).next().is_none();
     if remove.state == RemoveState::Cordoned && empty && scene.listing.is_some() {
         let serving = scene.counts(&work.next, &pool.name).serving;
         return if interruption

@@ -4,7 +4,6 @@
 use super::scene::{Body, Scene};
 use super::work::rolling_back;
 use crate::data::record::{LaunchState, Op, OpKind, Remove, RemoveState, Rollback};
-use crate::data::view::Node;
 
 /// The operation as it stands now; `None` when nothing is left to do.
 pub(crate) fn fold(scene: &Scene<'_>, op: &Op) -> Option<Op> {
@@ -34,9 +33,8 @@ fn fold_remove(scene: &Scene<'_>, remove: &Remove) -> Option<Remove> {
     };
     let next = Remove { state, ..remove.clone() };
     let Some(cluster) = scene.cluster else { return Some(next) };
-    let is_its =
-        |node: &&Node| next.node.as_ref().is_some_and(|(name, uid)| node.name == *name && node.uid == *uid);
-    let node = cluster.nodes.iter().find(is_its);
+    let its = next.node.as_ref().and_then(|(name, uid)| cluster.find(name, uid));
+    let node = its.and_then(|at| cluster.node(at));
     let over = match &next.state {
         RemoveState::RollingBack { .. } => node.is_none_or(|node| node.cordon.is_none()),
         RemoveState::Gone => node.is_none(),

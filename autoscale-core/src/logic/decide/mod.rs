@@ -2,25 +2,34 @@
 
 mod arm;
 mod fold;
+mod grow;
 mod homeless;
 mod leftovers;
+mod market;
 mod notices;
 mod pick;
 mod place;
 mod rules;
 mod scale;
 mod scene;
+mod shrink;
+mod situation;
+mod size;
+mod spare;
+mod targets;
 mod tell;
 mod work;
 
 use crate::data::explain::{Explanation, Hold};
-use crate::data::policy::Policy;
+use crate::data::policy::{Headroom, Policy};
 use crate::data::record::{Lease, MAX_BYTES, Record};
-use crate::data::view::{Ownership, Scope, View};
+use crate::data::view::{Cluster, Ownership, Scope, Seat, View};
 use crate::logic::{Tick, due::due};
 use crate::words::{Span, Timestamp, Ver};
 
+use market::Market;
 use scene::Scene;
+use situation::Situation;
 use work::Work;
 
 pub(crate) use fold::finish;
@@ -118,7 +127,9 @@ fn decide(
     let scene = Scene::new(policy, &folded, view);
     let healthy = scale::unhealthy(&work, &scene).is_none();
     let quiet = work.next.time.quiet_until > now;
-    let mut situations = scale::situations(&mut work, &scene);
+    let market = scene.cluster.filter(|cluster| needs_market(policy, cluster));
+    let market = market.map(|cluster| Market::new(policy, &scene, cluster));
+    let mut situations = situation::situations(&mut work, &scene, market.as_ref());
     let mut needs = None;
     if may_begin && founded {
         leftovers::take_up(&mut work);
@@ -133,7 +144,7 @@ fn decide(
         }
         let holds = scale::guard(&work, &scene);
         if holds.is_empty() {
-            needs = scale::scale(&mut work, &scene, &mut situations);
+            needs = scale::scale(&mut work, &scene, market.as_ref(), &mut situations);
         }
         situations.iter_mut().for_each(|situation| situation.holds.extend(holds.iter().cloned()));
     } else {
@@ -155,7 +166,7 @@ fn decide(
     let holds_lease = record.lease.as_ref().is_some_and(|lease| lease.holder == tick.holder);
     let changed =
         founded && (effects || holds_lease || stale || record.is_founding() || differs(record, &work.next));
-    let reports = situations.into_iter().map(scale::Situation::report).collect();
+    let reports = situations.into_iter().map(Situation::report).collect();
     let wake_in = work.next.ops.iter().any(|op| !op.is_set_aside()).then_some(SOON);
     let ops = tell::operations(&work);
     let Work { next, actions, alarms, .. } = work;
@@ -164,6 +175,13 @@ fn decide(
         Explanation { policy: hash, at: wall, elapsed: now, actions, pools: reports, ops, alarms };
     let notices_taken = founded && dropped == 0;
     Ok(Planned { next, changed, storable: founded, notices_taken, explanation, needs, wake_in })
+}
+
+/// Whether what could be bought matters: pods wait for a node, or a pool keeps room free.
+fn needs_market(policy: &Policy, cluster: &Cluster) -> bool {
+    let waits = |seat: &Seat| cluster.class(seat).is_some_and(|class| class.waits());
+    cluster.unbound().iter().any(waits)
+        || policy.pools().values().any(|pool| pool.headroom != Headroom::default())
 }
 
 /// Whether anything but the bookkeeping of a write differs.
@@ -196,10 +214,10 @@ fn found(work: &mut Work<'_>) -> bool {
     if !work.next.is_founding() {
         return true;
     }
-    let listing = work.view.instances.known().filter(|listing| listing.complete);
-    let cluster = work.view.cluster.known().filter(|cluster| cluster.complete);
+    let listing = work.view.instances().known().filter(|listing| listing.complete);
+    let cluster = work.view.cluster().known().filter(|cluster| cluster.is_complete());
     let (Some(listing), Some(cluster)) = (listing, cluster) else { return false };
-    let highest = cluster.nodes.iter().filter_map(|node| node.stamp).max().unwrap_or(Ver::ZERO);
+    let highest = cluster.nodes().iter().filter_map(|node| node.stamp).max().unwrap_or(Ver::ZERO);
     work.next.ver = highest;
     if listing.instances.iter().any(|instance| instance.ownership == Ownership::Ours) {
         work.next.time.quiet_until = work.now.after(work.tick.launch_delay);
@@ -215,7 +233,7 @@ fn is_ahead(record: &Record, parts: &crate::words::TokenParts) -> bool {
 
 /// A live instance of ours must not know more than the record does (fault F5).
 fn check_tokens(record: &Record, view: &View) -> Result<(), Halt> {
-    let nodes = view.cluster.known().map(|cluster| cluster.nodes.as_slice()).unwrap_or_default();
+    let nodes = view.cluster().known().map(|cluster| cluster.nodes()).unwrap_or_default();
     let ours =
         |node: &&crate::data::view::Node| node.cordon.as_ref().is_some_and(|mark| mark.inc == record.inc);
     if let Some(node) = nodes.iter().filter(ours).find(|node| node.stamp > Some(record.ver)) {
@@ -227,7 +245,7 @@ fn check_tokens(record: &Record, view: &View) -> Result<(), Halt> {
             ),
         });
     }
-    let instances = view.instances.known().map(|listing| listing.instances.as_slice()).unwrap_or_default();
+    let instances = view.instances().known().map(|listing| listing.instances.as_slice()).unwrap_or_default();
     let newest = instances
         .iter()
         .filter(|instance| instance.ownership == Ownership::Ours)

@@ -165,7 +165,7 @@ fn drain_doomed(
     }
     let seq = work.take_seq();
     let node = body.node.map(|node| (node.name.clone(), node.uid.clone()));
-    let displaced = scene.cluster.zip(body.node).map(|(cluster, node)| displaced_by(cluster, &node.name));
+    let displaced = scene.cluster.zip(body.node_at).map(|(cluster, node)| displaced_by(cluster, node));
     let (op, target) = (OpId::new(seq, 0), (notice.instance.clone(), node));
     let reason = (RemoveWhy::Interruption, deadline, displaced.unwrap_or_default());
     work.remove(pool, op, Cause::Replace, target, reason, RemoveState::Planned);
@@ -185,7 +185,7 @@ fn replace(work: &mut Work<'_>, scene: &Scene<'_>, pool: &PoolPolicy, notice: &m
         notice.replacement = Replacement::Unwanted;
         return;
     }
-    if super::scale::launches_stopped(work, pool).is_some() {
+    if super::grow::launches_stopped(work, pool).is_some() {
         return;
     }
     let counts = scene.counts(&work.next, &pool.name);
@@ -195,7 +195,9 @@ fn replace(work: &mut Work<'_>, scene: &Scene<'_>, pool: &PoolPolicy, notice: &m
         return;
     }
     let mut placing = Placing::new(scene, &work.next, pool, work.now);
-    if let place::Choice::Offering(offering) = placing.next() {
+    let shape = scene.body(&notice.instance).and_then(|body| body.listed?.shape.as_ref());
+    let shape = shape.filter(|shape| pool.shape(shape).is_some());
+    if let place::Choice::Offering(offering) = placing.next_like(shape) {
         let seq = work.take_seq();
         let replaces = Some(notice.instance.clone());
         work.launch(pool, OpId::new(seq, 0), Cause::Replace, offering, replaces);
@@ -238,12 +240,13 @@ fn rebalance(
         return true;
     }
     let counts = scene.counts(&work.next, &pool.name);
-    let judged = super::pick::judge(work, scene, pool, body, false);
+    let judged = super::pick::judge(work, scene, pool, body);
     let (Some(node), true) = (body.node, judged.is_empty() && counts.serving >= pool.min) else {
         return fresh;
     };
     let seq = work.take_seq();
-    let displaced = scene.cluster.map(|cluster| displaced_by(cluster, &node.name)).unwrap_or_default();
+    let displaced = scene.cluster.zip(body.node_at).map(|(cluster, node)| displaced_by(cluster, node));
+    let displaced = displaced.unwrap_or_default();
     let target = (notice.instance.clone(), Some((node.name.clone(), node.uid.clone())));
     let reason = (RemoveWhy::Rebalance, work.now.after(pool.drain_timeout), displaced);
     work.remove(pool, OpId::new(seq, 0), Cause::Replace, target, reason, RemoveState::Planned);

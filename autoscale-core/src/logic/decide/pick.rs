@@ -1,31 +1,59 @@
 //! Which nodes may go, and which go first.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::scene::{Body, Scene};
+use super::spare::Spare;
 use super::work::Work;
 use crate::data::explain::{Held, NodeReport};
 use crate::data::policy::PoolPolicy;
-use crate::data::view::{Node, Ownership, Ready};
+use crate::data::view::{Cluster, Node, Ownership, Ready};
 use crate::logic::fit::Room;
 use crate::logic::movable;
 use crate::mutant::{self, Mutant};
-use crate::words::{NodeName, NodeUid, Resources, Span, Timestamp, Zone};
+use crate::words::{Fixed, InstanceId, NodeName, NodeUid, Span, Timestamp, Zone};
 
 /// How young a node has to be to be left alone.
 const JUST_LAUNCHED: Span = Span::from_mins(10);
+
+/// Most nodes whose verdicts are told one by one.
+const MAX_TOLD: usize = 64;
+
+/// Most nodes that are tried in vain before a decision gives up looking for more.
+const MAX_TRIED: usize = 256;
 
 /// A node that may go.
 pub(crate) struct Pick<'a> {
     pub(crate) body: Body<'a>,
     pub(crate) node: (NodeName, NodeUid),
+    /// Where it stands in the survey.
+    pub(crate) at: usize,
 }
 
-/// Every reason why an instance may not go, apart from those that depend on the other nodes.
-///
-/// `anyone` lets nodes pass that are only young: a pool above `max` shrinks by them too.
-pub(crate) fn judge(
+/// What was chosen and why not more.
+#[derive(Default)]
+pub(crate) struct Picked<'a> {
+    pub(crate) picks: Vec<Pick<'a>>,
+    /// The verdicts of the first nodes, in the order in which they would go.
+    pub(crate) told: Vec<NodeReport>,
+    /// How many nodes are held back by each reason; a node counts once for each.
+    pub(crate) refused: BTreeMap<String, u32>,
+}
+
+/// How many may go at once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Most {
+    /// In all.
+    pub(crate) nodes: u32,
+    /// Of those, nodes with pods that have to move.
+    pub(crate) drains: u32,
+    /// Whether nodes that are only young may go: a pool above `max` shrinks by them too.
+    pub(crate) anyone: bool,
+}
+
+/// Every reason why an instance may not go, apart from those that depend on the other nodes and on its pods.
+fn own_reasons(
     work: &Work<'_>,
     scene: &Scene<'_>,
     pool: &PoolPolicy,
@@ -38,7 +66,7 @@ pub(crate) fn judge(
     if body.is_control_plane() && !blind {
         held.push(Held::ControlPlane);
     }
-    let adopted = pool.adopt || work.next.marks(&pool.name).adopted;
+    let adopted = pool.adopt || work.next.pools.get(&pool.name).is_some_and(|marks| marks.adopted);
     let ours = ownership == Some(Ownership::Ours) || (ownership == Some(Ownership::WorkerTag) && adopted);
     if !ours && !blind {
         held.push(Held::NotOurs);
@@ -46,129 +74,262 @@ pub(crate) fn judge(
     if !blind && (body.listed.is_some_and(|i| i.protected) || body.node.is_some_and(|n| n.keep)) {
         held.push(Held::Protected);
     }
-    if work.next.op_on(body.id).is_some() || scene.is_leaving(body.id) {
+    if body.leaving || work.next.op_on(body.id).is_some() {
         held.push(Held::InProgress);
     }
-    let backoff =
-        work.next.marks(&pool.name).nodes.iter().find(|known| known.instance == *body.id).map(|k| k.backoff);
-    if let Some(left) = backoff.map(|b| b.until.since(work.now)).filter(|left| *left > Span::ZERO) {
+    let known = work.next.pools.get(&pool.name).into_iter().flat_map(|marks| &marks.nodes);
+    let mut backoffs = known.filter(|known| known.instance == *body.id).map(|known| known.backoff);
+    if let Some(left) = backoffs.next().map(|b| b.until.since(work.now)).filter(|left| *left > Span::ZERO) {
         held.push(Held::Backoff { left });
     }
     let (Some(node), Some(cluster)) = (body.node, scene.cluster) else {
         held.push(Held::NotJoined);
         return held;
     };
-    if !anyone && cluster.at.since(node.created_at) < JUST_LAUNCHED {
+    if !anyone && cluster.at().since(node.created_at) < JUST_LAUNCHED {
         held.push(Held::JustLaunched);
     }
     if node.unschedulable && node.cordon.is_none() {
         held.push(Held::CordonedByOthers);
     }
-    if cluster.scope.covers(&node.name) {
-        held.extend(
-            movable::evictable(cluster, &node.name).flat_map(|pod| movable::holds(pool, cluster, pod)),
-        );
-    } else {
+    if !cluster.scope().covers(&node.name) {
         held.push(Held::NotSurveyed);
     }
     held
 }
 
-/// The order in which nodes go: unhealthy, empty, most populated zone, cheapest to move, least used, oldest, id.
-type Rank<'a> = (bool, bool, Reverse<u32>, usize, u64, Timestamp, &'a str);
+/// Every reason why an instance may not go, apart from those that depend on the other nodes.
+pub(crate) fn judge(work: &Work<'_>, scene: &Scene<'_>, pool: &PoolPolicy, body: &Body<'_>) -> Vec<Held> {
+    let mut held = own_reasons(work, scene, pool, body, false);
+    if let (Some(cluster), Some(at)) = (scene.cluster, body.node_at) {
+        held.extend(movable::holds(pool, cluster, at));
+        held.extend(busy(pool, cluster, at));
+    }
+    held
+}
 
-/// Chooses up to `count` nodes, each of whose pods fit on what remains after those before it.
+/// A node whose pods ask for so much that it is not idle, or of which nobody knows what it offers.
+fn busy(pool: &PoolPolicy, cluster: &Cluster, at: usize) -> Option<Held> {
+    let most = pool.busy_above?;
+    let node = cluster.node(at)?;
+    let offered = (node.allocatable.cpu_milli, node.allocatable.memory);
+    if offered.0 == 0 || offered.1 == 0 {
+        return Some(Held::NothingAllocatable);
+    }
+    let taking = cluster.seats(at).iter().filter_map(|seat| Some((seat, cluster.class(seat)?)));
+    let asked = taking.filter(|(_, class)| class.takes_room()).fold((0_u64, 0_u64), |sum, (seat, class)| {
+        let count = u64::from(seat.count);
+        let more = |sum: u64, each: u64| sum.saturating_add(each.saturating_mul(count));
+        (more(sum.0, class.requests.cpu_milli), more(sum.1, class.requests.memory))
+    });
+    let shares = [(asked.0, offered.0), (asked.1, offered.1)];
+    let over = shares.iter().any(|(asked, offered)| most.is_exceeded_by(*asked, *offered));
+    let used = shares.iter().filter_map(|(asked, offered)| Fixed::fraction(*asked, *offered)).max();
+    used.filter(|_| over).map(|used| Held::Busy { used })
+}
+
+/// The order in which nodes go within a zone: cheapest to move, least used, oldest, id.
+type Rank<'a> = (u64, u64, Timestamp, &'a InstanceId);
+
+/// A member of the pool, as far as it can be judged without its neighbours.
+struct Candidate<'s, 'a> {
+    body: &'s Body<'a>,
+    /// Reasons of its own; the pods' are in `held`.
+    own: Vec<Held>,
+    held: bool,
+    rank: Rank<'s>,
+}
+
+impl Candidate<'_, '_> {
+    /// Unhealthy before healthy, empty before not.
+    fn tier(&self) -> (bool, bool) {
+        (self.body.node.is_some_and(|node| node.ready == Ready::Yes), self.rank.0 > 0)
+    }
+}
+
+/// Chooses nodes, each of whose pods are sure to find room on what remains after those before it.
 pub(crate) fn pick<'a>(
     work: &Work<'a>,
     scene: &'a Scene<'a>,
     pool: &'a PoolPolicy,
-    count: u32,
-    anyone: bool,
-) -> (Vec<Pick<'a>>, Vec<NodeReport>) {
-    let Some(cluster) = scene.cluster else { return (Vec::new(), Vec::new()) };
-    let mut zones: BTreeMap<&Zone, u32> = BTreeMap::new();
-    for zone in scene.members(&pool.name).filter(|b| scene.is_serving(b)).filter_map(Body::zone) {
-        *zones.entry(zone).or_default() += 1;
+    most: Most,
+) -> Picked<'a> {
+    let mut picked = Picked::default();
+    let Some(cluster) = scene.cluster else { return picked };
+    let holding: Vec<bool> =
+        cluster.classes().iter().map(|class| movable::is_held(pool, cluster, class)).collect();
+    let candidates = candidates(work, scene, cluster, pool, most, &holding);
+    let mut zones: BTreeMap<Option<&Zone>, u32> = BTreeMap::new();
+    for zone in scene.members(&pool.name).filter(|b| b.is_serving()).filter_map(Body::zone) {
+        *zones.entry(Some(zone)).or_default() += 1;
     }
-    let mut candidates: Vec<(&Body<'a>, Vec<Held>)> = scene
-        .members(&pool.name)
-        .filter(|body| !body.is_ending())
-        .map(|body| (body, judge(work, scene, pool, body, anyone)))
-        .collect();
-    let (mut picks, mut reports) = (Vec::new(), Vec::new());
-    let mut room: Option<Room<'a>> = None;
-    while !candidates.is_empty() {
-        if mutant::on(Mutant::ListOrder) {
-            let listed = |body: &Body<'_>| {
-                let instances = scene.listing.iter().flat_map(|listing| &listing.instances);
-                instances.into_iter().position(|instance| instance.id == *body.id)
-            };
-            candidates.sort_by_key(|(body, held)| (!held.is_empty(), listed(body)));
-        } else {
-            candidates.sort_by(|a, b| rank(scene, &zones, a).cmp(&rank(scene, &zones, b)));
-        }
-        let (body, mut held) = candidates.remove(0);
-        let mut chosen = false;
-        if let (true, Some(node)) = (held.is_empty() && (picks.len() as u32) < count, body.node) {
-            held.extend(last_in_zone(&zones, body).filter(|_| node.ready == Ready::Yes));
-            let room = room.get_or_insert_with(|| Room::new(cluster, |node| remains(scene, node)));
-            if held.is_empty() {
-                let own = room.remove(&node.name);
-                match room.seat(movable::evictable(cluster, &node.name)) {
-                    Ok(()) => chosen = true,
-                    Err(pod) => {
-                        room.restore(&node.name, own);
-                        held.push(Held::NowhereToGo { pod: crate::words::truncated(&pod.full_name(), 200) });
-                    }
+    let (held, open): (Vec<_>, Vec<_>) = candidates.into_iter().partition(|candidate| candidate.held);
+    let mut tiers: BTreeMap<(bool, bool), BTreeMap<Option<&Zone>, VecDeque<Candidate<'_, '_>>>> = BTreeMap::new();
+    for candidate in open {
+        let queue = tiers.entry(candidate.tier()).or_default().entry(candidate.body.zone()).or_default();
+        queue.push_back(candidate);
+    }
+    let mut search = Search { cluster, scene, pool, most, room: None, spare: None, tried: 0, drains: 0 };
+    for ((ready, full), mut queues) in tiers {
+        while let Some(candidate) = next(&mut queues, &zones) {
+            let why = search.refusal(&candidate, &zones, (ready, full), picked.picks.len());
+            if let (Ok(()), Some(node), Some(at)) = (&why, candidate.body.node, candidate.body.node_at) {
+                if let Some(left) = zones.get_mut(&candidate.body.zone()) {
+                    *left = left.saturating_sub(1);
                 }
+                let node = (node.name.clone(), node.uid.clone());
+                picked.picks.push(Pick { body: *candidate.body, node, at });
+            }
+            let chosen = why.is_ok();
+            picked.tell(candidate.body, why.err().into_iter().flatten().collect(), chosen);
+        }
+    }
+    let mut held = held;
+    held.sort_by(|a, b| (a.tier(), &a.rank).cmp(&(b.tier(), &b.rank)));
+    for candidate in held {
+        let pods = candidate.body.node_at.filter(|_| picked.told.len() < MAX_TOLD);
+        let mut why = candidate.own;
+        match pods {
+            Some(at) => {
+                why.extend(movable::holds(pool, cluster, at));
+                why.extend(busy(pool, cluster, at));
+            }
+            None => {
+                let classes = candidate.body.node_at.into_iter().flat_map(|at| cluster.evictable(at));
+                let first = classes.filter(|(seat, _)| holding.get(seat.class as usize) == Some(&true)).take(1);
+                why.extend(first.flat_map(|(_, class)| movable::reasons(pool, cluster, class, "")));
             }
         }
-        if chosen {
-            if let Some(left) = body.zone().and_then(|zone| zones.get_mut(zone)) {
-                *left = left.saturating_sub(1);
+        picked.tell(candidate.body, why, false);
+    }
+    picked
+}
+
+fn candidates<'s, 'a>(
+    work: &Work<'_>,
+    scene: &'s Scene<'a>,
+    cluster: &Cluster,
+    pool: &PoolPolicy,
+    most: Most,
+    holding: &[bool],
+) -> Vec<Candidate<'s, 'a>> {
+    let members = scene.members(&pool.name).filter(|body| !body.is_ending());
+    let mut candidates: Vec<_> = members
+        .map(|body| {
+            let own = own_reasons(work, scene, pool, body, most.anyone);
+            let (mut pods, mut used, mut held) = (0_u64, 0_u64, !own.is_empty());
+            for (seat, class) in body.node_at.into_iter().flat_map(|at| cluster.evictable(at)) {
+                let count = u64::from(seat.count);
+                pods += count;
+                used = used.saturating_add(class.requests.cpu_milli.saturating_mul(count));
+                held |= holding.get(seat.class as usize).copied().unwrap_or(true);
             }
-            picks.extend(
-                body.node.map(|node| Pick { body: *body, node: (node.name.clone(), node.uid.clone()) }),
-            );
+            held |= !held && body.node_at.is_some_and(|at| busy(pool, cluster, at).is_some());
+            let created = body.node.map_or(Timestamp::default(), |node| node.created_at);
+            Candidate { body, own, held, rank: (pods, used, created, body.id) }
+        })
+        .collect();
+    candidates.sort_by(|a, b| a.rank.cmp(&b.rank));
+    candidates
+}
+
+/// The next to go: from the most populated zone, in the order of rank.
+fn next<'s, 'a>(
+    queues: &mut BTreeMap<Option<&'a Zone>, VecDeque<Candidate<'s, 'a>>>,
+    zones: &BTreeMap<Option<&Zone>, u32>,
+) -> Option<Candidate<'s, 'a>> {
+    let first = queues.iter().filter_map(|(zone, queue)| {
+        let population = zones.get(zone).copied().unwrap_or(0);
+        Some(((Reverse(population), &queue.front()?.rank), *zone))
+    });
+    let zone = first.min_by(|(a, _), (b, _)| a.cmp(b)).map(|(_, zone)| zone)?;
+    queues.get_mut(&zone)?.pop_front()
+}
+
+/// What depends on the other nodes, looked at one candidate after the other.
+struct Search<'a> {
+    cluster: &'a Cluster,
+    scene: &'a Scene<'a>,
+    pool: &'a PoolPolicy,
+    most: Most,
+    room: Option<Room<'a>>,
+    spare: Option<Spare>,
+    tried: usize,
+    drains: u32,
+}
+
+impl Search<'_> {
+    /// `Ok` when the node goes; else why not, or nothing when others went before it.
+    fn refusal(
+        &mut self,
+        candidate: &Candidate<'_, '_>,
+        zones: &BTreeMap<Option<&Zone>, u32>,
+        (ready, full): (bool, bool),
+        chosen: usize,
+    ) -> Result<(), Option<Held>> {
+        let Some(at) = candidate.body.node_at else { return Err(Some(Held::NotJoined)) };
+        let enough = chosen as u64 >= u64::from(self.most.nodes)
+            || (full && self.drains >= self.most.drains)
+            || self.tried >= MAX_TRIED;
+        if enough {
+            return Err(None);
         }
-        let node = body.node.map(|node| node.name.clone());
+        if let Some(held) = last_in_zone(zones, candidate.body).filter(|_| ready) {
+            self.tried += 1;
+            return Err(Some(held));
+        }
+        let (cluster, scene, pool) = (self.cluster, self.scene, self.pool);
+        let room = self.room.get_or_insert_with(|| {
+            let mut room = Room::new(cluster, |at, node| remains(scene, at, node));
+            let leaving = scene.bodies.iter().filter(|body| body.leaving && !body.is_ending());
+            leaving.filter_map(|body| body.node_at).for_each(|at| room.is_leaving(at));
+            room
+        });
+        let spare = self.spare.get_or_insert_with(|| Spare::of(scene, cluster, pool, room));
+        if !spare.is_left_without(cluster, at, room) {
+            self.tried += 1;
+            return Err(Some(Held::Headroom));
+        }
+        if let Err(class) = room.take(at) {
+            self.tried += 1;
+            let seat = cluster.seats(at).iter().find(|seat| seat.class == class);
+            let pod = seat.map_or_else(|| "?".to_owned(), |seat| movable::named(cluster, seat));
+            return Err(Some(Held::NowhereToGo { pod }));
+        }
+        spare.goes(cluster, at, room);
+        self.drains += u32::from(full);
+        Ok(())
+    }
+}
+
+impl Picked<'_> {
+    fn tell(&mut self, body: &Body<'_>, mut held: Vec<Held>, chosen: bool) {
         held.sort();
         held.dedup();
-        reports.push(NodeReport { instance: body.id.clone(), node, held, chosen });
+        let mut last = None;
+        for code in held.iter().map(Held::code) {
+            if last != Some(code) {
+                *self.refused.entry(code.to_owned()).or_default() += 1;
+            }
+            last = Some(code);
+        }
+        if self.told.len() < MAX_TOLD {
+            let node = body.node.map(|node| node.name.clone());
+            self.told.push(NodeReport { instance: body.id.clone(), node, held, chosen });
+        }
     }
-    (picks, reports)
 }
 
 /// Whether a node will stay and take pods.
-fn remains(scene: &Scene<'_>, node: &Node) -> bool {
-    let leaving =
-        || scene.bodies.iter().any(|b| b.node.is_some_and(|n| n.uid == node.uid) && scene.is_leaving(b.id));
-    node.ready == Ready::Yes && !node.unschedulable && !node.control_plane && !leaving()
-}
-
-fn rank<'a>(
-    scene: &Scene<'_>,
-    zones: &BTreeMap<&Zone, u32>,
-    (body, held): &(&Body<'a>, Vec<Held>),
-) -> (bool, Rank<'a>) {
-    let population = body.zone().and_then(|zone| zones.get(zone)).copied().unwrap_or(0);
-    let pods = || scene.cluster.zip(body.node).into_iter().flat_map(|(c, n)| movable::evictable(c, &n.name));
-    let used = pods().fold(Resources::default(), |sum, pod| sum.plus(&pod.requests));
-    let healthy = body.node.is_some_and(|n| n.ready == Ready::Yes);
-    let created = body.node.map_or(Timestamp::default(), |n| n.created_at);
-    let count = pods().count();
-    (
-        !held.is_empty(),
-        (healthy, count > 0, Reverse(population), count, used.cpu_milli, created, body.id.as_str()),
-    )
+fn remains(scene: &Scene<'_>, at: usize, node: &Node) -> bool {
+    let leaving = scene.body_of(at).is_some_and(|body| body.leaving);
+    node.ready == Ready::Yes && !node.unschedulable && !node.control_plane && !leaving
 }
 
 /// A node that is the last in its zone stays while another zone has two more.
-fn last_in_zone<'h>(zones: &BTreeMap<&Zone, u32>, body: &Body<'_>) -> impl Iterator<Item = Held> + use<'h> {
-    let zone = body.zone();
-    let own = zone.and_then(|zone| zones.get(zone)).copied().unwrap_or(0);
+fn last_in_zone(zones: &BTreeMap<Option<&Zone>, u32>, body: &Body<'_>) -> Option<Held> {
+    let zone = body.zone()?;
+    let own = zones.get(&Some(zone)).copied().unwrap_or(0);
     let most = zones.values().max().copied().unwrap_or(0);
-    let held =
-        zone.filter(|_| own == 1 && most >= own + 2).map(|zone| Held::LastInZone { zone: zone.clone() });
-    held.into_iter()
+    (own == 1 && most >= own + 2).then(|| Held::LastInZone { zone: zone.clone() })
 }

@@ -6,13 +6,15 @@ use super::scene::Scene;
 use crate::data::order::Offering;
 use crate::data::policy::PoolPolicy;
 use crate::data::record::{PoolMarks, Record};
-use crate::words::{Elapsed, Span, Zone};
+use crate::words::{Elapsed, ShapeName, Span, Zone};
 
 /// What to buy next.
 pub(crate) enum Choice {
     Offering(Offering),
     /// Every offering is backed off; the first is tried again after this.
     NoneUntil(Span),
+    /// Every zone has as many nodes as it may have.
+    ZonesFull,
 }
 
 /// Places one instance after the other.
@@ -38,27 +40,83 @@ impl<'a> Placing<'a> {
         self
     }
 
+    /// How many nodes are in a zone, those placed so far counted.
+    pub(crate) fn population(&self, zone: &Zone) -> u32 {
+        self.zones.get(zone).copied().unwrap_or(0)
+    }
+
+    /// Whether a shape can be had in a zone now.
+    pub(crate) fn is_open(&self, shape: &ShapeName, zone: &Zone) -> bool {
+        let offering = |purchase| Offering::new(zone.clone(), purchase, shape.clone());
+        !self.is_full(zone) && self.pool.purchases.iter().any(|p| self.left(&offering(*p)) == Span::ZERO)
+    }
+
+    fn is_full(&self, zone: &Zone) -> bool {
+        self.pool.max_per_zone.is_some_and(|most| self.population(zone) >= most)
+    }
+
+    /// How long an offering is still left alone.
+    fn left(&self, offering: &Offering) -> Span {
+        let known = self.marks.offerings.iter().find(|known| known.offering == *offering);
+        known.map_or(Span::ZERO, |known| known.backoff.until.since(self.now))
+    }
+
+    /// How long until anything can be had; `None` when something can be had now.
+    pub(crate) fn wait(&self) -> Option<Span> {
+        let shapes = || self.pool.shapes.iter().map(|shape| &shape.name);
+        let all = self.pool.zones.iter().flat_map(|zone| {
+            let offering = move |(purchase, shape): (_, &ShapeName)| Offering::new(zone.clone(), purchase, shape.clone());
+            self.pool.purchases.iter().flat_map(move |p| shapes().map(move |shape| offering((*p, shape))))
+        });
+        all.map(|offering| self.left(&offering)).min().filter(|left| *left > Span::ZERO)
+    }
+
     /// Chooses the next offering and counts it.
     pub(crate) fn next(&mut self) -> Choice {
+        self.next_of(None, None)
+    }
+
+    /// The same, of a shape if that can be had.
+    pub(crate) fn next_like(&mut self, shape: Option<&ShapeName>) -> Choice {
+        match self.next_of(shape, None) {
+            Choice::NoneUntil(_) if shape.is_some() => self.next(),
+            choice => choice,
+        }
+    }
+
+    /// The same, of one shape and in one zone where that is asked for.
+    pub(crate) fn next_of(&mut self, shape: Option<&ShapeName>, zone: Option<&Zone>) -> Choice {
         let least = self.zones.values().min().copied().unwrap_or(0);
         let mut zones: Vec<(u32, &Zone)> = self.zones.iter().map(|(zone, count)| (*count, zone)).collect();
+        zones.retain(|(_, at)| zone.is_none_or(|zone| zone == *at) && !self.is_full(at));
         zones.sort();
+        if zones.is_empty() {
+            return Choice::ZonesFull;
+        }
         let (inside, beyond): (Vec<_>, Vec<_>) = zones
             .into_iter()
             .partition(|(count, _)| count.saturating_add(1) - least <= self.pool.max_zone_skew);
-        let offering =
-            |purchase, zone: &Zone| Offering::new(zone.clone(), purchase, self.pool.shape.name.clone());
-        let near = self.pool.purchases.iter().flat_map(|p| inside.iter().map(|(_, zone)| offering(*p, zone)));
-        let far = beyond.iter().flat_map(|(_, zone)| self.pool.purchases.iter().map(|p| offering(*p, zone)));
-        let ordered: Vec<Offering> =
-            near.chain(far).filter(|offering| !self.refused.contains(offering)).collect();
-        let wait = |offering: &Offering| {
-            let known = self.marks.offerings.iter().find(|known| known.offering == *offering);
-            known.map_or(Span::ZERO, |known| known.backoff.until.since(self.now))
+        let shapes = self.pool.shapes.iter().map(|own| &own.name);
+        let shapes: Vec<&ShapeName> = shapes.filter(|own| shape.is_none_or(|shape| shape == *own)).collect();
+        let purchases = &self.pool.purchases;
+        let offering = |purchase, zone: &Zone, shape: &ShapeName| {
+            Offering::new(zone.clone(), purchase, shape.clone())
         };
-        let chosen = ordered.iter().find(|offering| wait(offering) == Span::ZERO).cloned();
+        let mut ordered = Vec::new();
+        for purchase in purchases {
+            for shape in &shapes {
+                ordered.extend(inside.iter().map(|(_, zone)| offering(*purchase, zone, shape)));
+            }
+        }
+        for (_, zone) in &beyond {
+            for purchase in purchases {
+                ordered.extend(shapes.iter().map(|shape| offering(*purchase, zone, shape)));
+            }
+        }
+        ordered.retain(|offering| !self.refused.contains(offering));
+        let chosen = ordered.iter().find(|offering| self.left(offering) == Span::ZERO).cloned();
         let Some(offering) = chosen else {
-            return Choice::NoneUntil(ordered.iter().map(wait).min().unwrap_or(Span::ZERO));
+            return Choice::NoneUntil(ordered.iter().map(|at| self.left(at)).min().unwrap_or(Span::ZERO));
         };
         if let Some(count) = self.zones.get_mut(&offering.zone) {
             *count += 1;

@@ -93,8 +93,8 @@ fn judge(
     (state, Some(mark))
 }
 
-fn observe(view: &View, pool: &PoolPolicy, signal: &SignalName, unit: Unit, stale_after: Span) -> Observed {
-    let answers = view.samples.iter().filter(|s| s.query.pool == pool.name && s.query.signal == *signal);
+pub(super) fn observe(view: &View, pool: &PoolPolicy, signal: &SignalName, unit: Unit, stale_after: Span) -> Observed {
+    let answers = view.samples().iter().filter(|s| s.query.pool == pool.name && s.query.signal == *signal);
     let mut readings: Vec<&Reading> = answers.map(|Sample { reading, .. }| reading).collect();
     readings.sort();
     readings.dedup();

@@ -1,0 +1,258 @@
+//! Whether the pods of nodes that go find room on the nodes that stay, **whatever the scheduler does**.
+//!
+//! A first-fit that succeeds proves little: a scheduler that spreads pods may cut the free room up so that the largest finds
+//! none. What is asked here is a bound that holds for every scheduler that binds a pod whenever some node has room. Say that
+//! a pod has as many *slots* on a node as pods of its kind fit there. A pod of the same kind takes one slot, a pod of
+//! another kind at most as many as [`Kind::taken_by`] says, wherever it goes. When the nodes that stay have at least as many
+//! slots as all that moves can take, a slot is left whenever its turn comes.
+//!
+//! Where few pods move between few nodes and the bound says nothing, [`trial`](super::trial) has them placed by nine
+//! different schedulers; all must succeed.
+
+use std::collections::BTreeMap;
+
+use super::kind::{Kind, Kinds, group_of};
+use super::site;
+use super::trial;
+use crate::data::view::{Cluster, Node};
+
+/// Free room on the nodes that stay, and what has to move there.
+#[derive(Debug)]
+pub(crate) struct Room<'a> {
+    cluster: &'a Cluster,
+    kinds: Kinds<'a>,
+    stride: usize,
+    free: Vec<u64>,
+    stays: Vec<bool>,
+    staying: usize,
+    sites: Vec<u32>,
+    /// A node of each site, to ask it for all.
+    samples: Vec<usize>,
+    /// Whether a rule admits a site: unknown, yes, no.
+    admitted: Vec<Option<bool>>,
+    /// How many pods of a kind move, and how many slots all that moves can take from it.
+    moved: BTreeMap<u32, Moved>,
+    trials: u32,
+}
+
+/// What moves of one kind.
+#[derive(Clone, Copy, Debug, Default)]
+struct Moved {
+    pods: u64,
+    /// Slots that all that moves can take, itself included.
+    needed: u64,
+    /// Slots on the nodes before `upto` that stay.
+    slots: u64,
+    upto: usize,
+}
+
+/// Most trials in one decision.
+const MAX_TRIALS: u32 = 48;
+
+impl<'a> Room<'a> {
+    /// The room on the nodes for which `stays` says that they remain and take pods, by index.
+    pub(crate) fn new(cluster: &'a Cluster, stays: impl Fn(usize, &Node) -> bool) -> Self {
+        let kinds = Kinds::of(cluster);
+        let stride = kinds.stride();
+        let mut free = Vec::with_capacity(cluster.nodes().len() * stride);
+        for (at, node) in cluster.nodes().iter().enumerate() {
+            let mut left = kinds.amount(&node.allocatable, &node.extended);
+            for seat in cluster.seats(at) {
+                if !cluster.class(seat).is_some_and(|class| class.takes_room()) {
+                    continue;
+                }
+                let Some(kind) = kinds.of_seat(seat).and_then(|kind| kinds.get(kind)) else { continue };
+                for (left, amount) in left.iter_mut().zip(&kind.amount) {
+                    *left = left.saturating_sub(amount.saturating_mul(u64::from(seat.count)));
+                }
+            }
+            free.extend(left);
+        }
+        let stays: Vec<bool> =
+            cluster.nodes().iter().enumerate().map(|(at, node)| stays(at, node)).collect();
+        let staying = stays.iter().filter(|stays| **stays).count();
+        let (sites, samples) = group(cluster, &kinds);
+        let admitted = vec![None; kinds.rules() * samples.len()];
+        let (moved, trials) = (BTreeMap::new(), 0);
+        Self { cluster, kinds, stride, free, stays, staying, sites, samples, admitted, moved, trials }
+    }
+
+    /// Counts the pods of a node that is on its way out already as moving. Nothing is checked.
+    pub(crate) fn is_leaving(&mut self, node: usize) {
+        self.stay(node, false);
+        let added = self.demand(node);
+        self.add(&added);
+    }
+
+    /// Takes a node away if the pods that have to leave it are sure to find room on the rest, together with all that
+    /// moves already.
+    ///
+    /// # Errors
+    /// The class of the first pods that are not, those that ask for more first; nothing has changed.
+    pub(crate) fn take(&mut self, node: usize) -> Result<(), u32> {
+        let added = self.demand(node);
+        let before = self.moved.clone();
+        let stayed = self.stays.get(node) == Some(&true);
+        self.stay(node, false);
+        self.add(&added);
+        let short: Vec<u32> = self.moved.keys().copied().collect();
+        let short = short.into_iter().find(|kind| !self.is_proven(*kind));
+        let Some(short) = short else { return Ok(()) };
+        if !added.is_empty() && self.trials < MAX_TRIALS && trial::is_small(self.staying, self.pods()) {
+            self.trials += 1;
+            if self.all_schedulers_succeed() {
+                return Ok(());
+            }
+        }
+        self.moved = before;
+        self.stay(node, stayed);
+        let of = |kind: u32| {
+            let mut seats = self.cluster.evictable(node).map(|(seat, _)| seat);
+            seats.find(|seat| self.kinds.of_seat(seat) == Some(kind)).map(|seat| seat.class)
+        };
+        let first = || self.cluster.evictable(node).next().map(|(seat, _)| seat.class);
+        Err(of(short).or_else(first).unwrap_or_default())
+    }
+
+    /// Free CPU and memory on a node.
+    pub(crate) fn free(&self, node: usize) -> (u64, u64) {
+        let free = self.free_at(node);
+        (free.first().copied().unwrap_or(0), free.get(1).copied().unwrap_or(0))
+    }
+
+    fn free_at(&self, node: usize) -> &[u64] {
+        self.free.get(node * self.stride..(node + 1) * self.stride).unwrap_or_default()
+    }
+
+    fn pods(&self) -> u64 {
+        self.moved.values().map(|moved| moved.pods).sum()
+    }
+
+    /// What has to leave a node, by kind.
+    fn demand(&self, node: usize) -> Vec<(u32, u64)> {
+        let mut kinds: BTreeMap<u32, u64> = BTreeMap::new();
+        for (seat, _) in self.cluster.evictable(node) {
+            if let Some(kind) = self.kinds.of_seat(seat) {
+                *kinds.entry(kind).or_default() += u64::from(seat.count);
+            }
+        }
+        kinds.into_iter().collect()
+    }
+
+    /// A node stays or goes: the slots that were counted on it come or go with it.
+    fn stay(&mut self, node: usize, stays: bool) {
+        let Some(before) = self.stays.get(node).copied().filter(|before| *before != stays) else { return };
+        self.staying = if stays { self.staying + 1 } else { self.staying - usize::from(before) };
+        if stays {
+            // The sums of before have been restored.
+            self.stays.get_mut(node).into_iter().for_each(|at| *at = true);
+            return;
+        }
+        let counted: Vec<u32> =
+            self.moved.iter().filter(|(_, moved)| moved.upto > node).map(|(kind, _)| *kind).collect();
+        for kind in counted {
+            let here = self.slots(kind, node);
+            self.moved.get_mut(&kind).into_iter().for_each(|moved| moved.slots = moved.slots.saturating_sub(here));
+        }
+        self.stays.get_mut(node).into_iter().for_each(|at| *at = false);
+    }
+
+    /// More pods move.
+    fn add(&mut self, added: &[(u32, u64)]) {
+        for (kind, pods) in added {
+            let Some(new) = self.kinds.get(*kind) else { continue };
+            let mut needed = 0_u64;
+            for (other, moved) in &mut self.moved {
+                let Some(known) = self.kinds.get(*other).filter(|_| other != kind) else { continue };
+                moved.needed = moved.needed.saturating_add(known.taken_by(new).saturating_mul(*pods));
+                needed = needed.saturating_add(new.taken_by(known).saturating_mul(moved.pods));
+            }
+            let moved = self.moved.entry(*kind).or_default();
+            // What others take from a kind that moved before has been counted then.
+            moved.needed = if moved.pods == 0 { needed } else { moved.needed }.saturating_add(*pods);
+            moved.pods += pods;
+        }
+    }
+
+    /// Whether the nodes that stay have as many slots of a kind as all that moves can take.
+    fn is_proven(&mut self, kind: u32) -> bool {
+        let Some(mut moved) = self.moved.get(&kind).copied() else { return true };
+        while moved.slots < moved.needed && moved.upto < self.stays.len() {
+            moved.slots = moved.slots.saturating_add(self.slots(kind, moved.upto));
+            moved.upto += 1;
+        }
+        self.moved.insert(kind, moved);
+        moved.slots >= moved.needed
+    }
+
+    /// How many pods of a kind fit on a node; none where it goes or does not admit them.
+    fn slots(&mut self, kind: u32, node: usize) -> u64 {
+        if !self.stays.get(node).copied().unwrap_or(false) {
+            return 0;
+        }
+        let Some(of) = self.kinds.get(kind) else { return 0 };
+        let slots = of.slots(self.free_at(node));
+        let (rule, constraints, group) = (of.rule, of.constraints, of.group);
+        if slots == 0 || !self.admits(rule, constraints, node) {
+            return 0;
+        }
+        if group.is_some_and(|group| self.has(node, group)) { 0 } else { slots }
+    }
+
+    fn admits(&mut self, rule: u32, constraints: &crate::data::view::Constraints, node: usize) -> bool {
+        let site = self.sites.get(node).copied().unwrap_or_default() as usize;
+        let at = rule as usize * self.samples.len() + site;
+        if let Some(Some(known)) = self.admitted.get(at) {
+            return *known;
+        }
+        let sample = self.samples.get(site).and_then(|node| self.cluster.node(*node));
+        let admits = sample.is_some_and(|node| site::node_admits(constraints, node).is_ok());
+        self.admitted.get_mut(at).into_iter().for_each(|known| *known = Some(admits));
+        admits
+    }
+
+    /// Whether a pod of a group is on a node.
+    fn has(&self, node: usize, group: (&str, &str)) -> bool {
+        let classes = self.cluster.seats(node).iter().filter_map(|seat| self.cluster.class(seat));
+        classes.filter(|class| class.takes_room()).any(|class| group_of(class) == Some(group))
+    }
+
+    fn all_schedulers_succeed(&mut self) -> bool {
+        let nodes: Vec<usize> = (0..self.stays.len()).filter(|at| self.stays.get(*at) == Some(&true)).collect();
+        let kinds: Vec<(u32, u64)> = self.moved.iter().map(|(kind, moved)| (*kind, moved.pods)).collect();
+        let mut open: Vec<Vec<bool>> = Vec::new();
+        for (kind, _) in &kinds {
+            open.push(nodes.iter().map(|node| self.slots(*kind, *node) > 0).collect());
+        }
+        let free = nodes.iter().map(|node| self.free_at(*node).to_vec()).collect();
+        let whole = nodes.iter().filter_map(|node| self.cluster.node(*node));
+        let whole = whole.map(|node| self.kinds.amount(&node.allocatable, &node.extended)).collect();
+        let pods: Vec<(&Kind<'_>, Vec<bool>, u64)> = kinds
+            .iter()
+            .zip(open)
+            .filter_map(|((kind, pods), open)| Some((self.kinds.get(*kind)?, open, *pods)))
+            .collect();
+        trial::all_succeed(&pods, free, whole)
+    }
+}
+
+/// Nodes that no pod can tell apart by labels, taints or zone have the same number.
+fn group(cluster: &Cluster, kinds: &Kinds<'_>) -> (Vec<u32>, Vec<usize>) {
+    let mut keys: Vec<&str> = kinds.iter().flat_map(|kind| kind.constraints.labels()).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    let by_zone = kinds.iter().any(|kind| kind.constraints.volume_zones.is_some());
+    let mut known = BTreeMap::new();
+    let (mut sites, mut samples) = (Vec::with_capacity(cluster.nodes().len()), Vec::new());
+    for (at, node) in cluster.nodes().iter().enumerate() {
+        let labels: Vec<Option<&str>> = keys.iter().map(|key| site::label(node, key)).collect();
+        let zone = node.zone.as_ref().filter(|_| by_zone);
+        let next = samples.len() as u32;
+        let site = *known.entry((labels, &node.taints, zone)).or_insert(next);
+        if site == next {
+            samples.push(at);
+        }
+        sites.push(site);
+    }
+    (sites, samples)
+}
