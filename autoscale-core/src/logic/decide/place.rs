@@ -46,8 +46,9 @@ impl<'a> Placing<'a> {
         let (inside, beyond): (Vec<_>, Vec<_>) = zones
             .into_iter()
             .partition(|(count, _)| count.saturating_add(1) - least <= self.pool.max_zone_skew);
-        let offering =
-            |purchase, zone: &Zone| Offering::new(zone.clone(), purchase, self.pool.shape.name.clone());
+        let offering = |purchase, zone: &Zone| {
+            Offering::new(zone.clone(), purchase, self.pool.first_shape().name.clone())
+        };
         let near = self.pool.purchases.iter().flat_map(|p| inside.iter().map(|(_, zone)| offering(*p, zone)));
         let far = beyond.iter().flat_map(|(_, zone)| self.pool.purchases.iter().map(|p| offering(*p, zone)));
         let ordered: Vec<Offering> =

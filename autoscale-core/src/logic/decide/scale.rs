@@ -91,7 +91,8 @@ fn pending_by_pool(work: &mut Work<'_>, scene: &Scene<'_>) -> Option<BTreeMap<Po
     let mut by_pool = BTreeMap::new();
     let mut unseatable: Vec<&Pod> = Vec::new();
     for pod in cluster.pods.iter().filter(|pod| waits(pod) && !is_displaced(&work.next, pod)) {
-        let home = work.policy.pools().values().find(|pool| pod.requests.fits(&pool.shape.allocatable));
+        let home =
+            work.policy.pools().values().find(|pool| pod.requests.fits(&pool.first_shape().allocatable));
         match home {
             Some(pool) => *by_pool.entry(pool.name.clone()).or_default() += 1,
             None => unseatable.push(pod),
@@ -274,7 +275,7 @@ fn wish(situation: &Situation<'_>) -> (u32, String) {
     let (mut wished, mut why) = (0, Vec::new());
     for rule in situation.holding(Direction::Up) {
         let asked = if rule.signal.as_str() == rules::PENDING {
-            situation.counts.pending_pods.div_ceil(situation.pool.pods_per_node.max(1))
+            situation.counts.pending_pods.div_ceil(situation.pool.pods_per_node.unwrap_or(10).max(1))
         } else {
             situation.pool.step_up
         };
