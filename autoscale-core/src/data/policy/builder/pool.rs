@@ -10,7 +10,7 @@ use crate::data::policy::{Headroom, OnRebalance, PoolPolicy, Purchase, Shape, Sy
 use crate::data::view::Taint;
 use crate::words::{Ratio, Resources, Span};
 
-/// A pool to be; see [`Policy::builder`]. What is not set has the default documented at [`PoolPolicy`].
+/// A pool to be; see [`Policy::builder`](crate::data::policy::Policy::builder). What is not set has the default documented at [`PoolPolicy`].
 #[derive(Clone, Debug)]
 #[must_use = "a pool does nothing until it is given to `PolicyBuilder::with_pool`"]
 pub struct PoolBuilder {
