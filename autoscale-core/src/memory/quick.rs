@@ -17,7 +17,7 @@ pub fn quick(policy: &Policy, workers: u32) -> Option<Shared> {
     let pool = policy.pools().values().next()?;
     let mut world = World::new(Settings::for_pool(policy.cluster(), pool), 1);
     for zone in pool.zones.iter().cycle().take(workers as usize) {
-        world.add_worker(zone, Purchase::OnDemand, &pool.shape.name);
+        world.add_worker(zone, Purchase::OnDemand, &pool.first_shape().name);
     }
     Some(Shared::new(world))
 }

@@ -79,6 +79,6 @@ impl Settings {
 
     /// A cloud that can launch what the pool of a policy asks for.
     pub fn for_pool(cluster: &ClusterId, pool: &PoolPolicy) -> Self {
-        Self::new(cluster.clone(), pool.name.clone(), pool.zones.clone(), vec![pool.shape.clone()])
+        Self::new(cluster.clone(), pool.name.clone(), pool.zones.clone(), pool.shapes.clone())
     }
 }

@@ -102,13 +102,14 @@ impl<'a> Engine<'a> {
             if !faulty {
                 let load = curve.at(Span::ZERO);
                 let asked: u64 = controllers.iter().map(|hpa| hpa.settle(&mut world, load)).sum();
-                let room = pool.shape.allocatable.cpu_milli.saturating_sub(world.cluster.daemon.cpu_milli);
+                let room =
+                    pool.first_shape().allocatable.cpu_milli.saturating_sub(world.cluster.daemon.cpu_milli);
                 // One more: whole pods leave a part of each node free.
                 workers = (asked.div_ceil(room.max(1)) as u32 + 1).clamp(pool.min, pool.max);
             }
             for zone in pool.zones.iter().cycle().take(workers as usize) {
                 if let Some(purchase) = purchase {
-                    world.add_worker(zone, purchase, &pool.shape.name);
+                    world.add_worker(zone, purchase, &pool.first_shape().name);
                 }
             }
         }

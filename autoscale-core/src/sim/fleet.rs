@@ -20,7 +20,7 @@ pub fn static_fleet(config: &Config, nodes: u32) -> StaticFleet {
     let (mut world, mut controllers) = scenario::world(&policy, config.seed, config.scale);
     if let Some(pool) = policy.pools().values().next() {
         for zone in pool.zones.iter().cycle().take(nodes as usize) {
-            world.add_worker(zone, Purchase::OnDemand, &pool.shape.name);
+            world.add_worker(zone, Purchase::OnDemand, &pool.first_shape().name);
         }
     }
     let busy = config.faults != Faults::None;

@@ -30,7 +30,7 @@ pub(super) fn misfortunes(rates: &Rates, policy: &Policy, until: Span, mut rng: 
         let zone = rng.pick(&pool.zones).cloned();
         let purchase = rng.pick(&pool.purchases).copied();
         let (Some(zone), Some(purchase)) = (zone, purchase) else { return Item::Patrol };
-        let offering = Offering::new(zone, purchase, pool.shape.name.clone());
+        let offering = Offering::new(zone, purchase, pool.first_shape().name.clone());
         windows.push((offering.clone(), minutes(rng, 10, 60)));
         Item::Blow(Blow::Capacity(offering, Some(0)))
     });

@@ -30,7 +30,8 @@ pub(super) struct Recorder {
 
 impl Recorder {
     pub(super) fn new(policy: &Policy, until: Span) -> Self {
-        let node = policy.pools().values().next().map(|pool| pool.shape.allocatable).unwrap_or_default();
+        let node =
+            policy.pools().values().next().map(|pool| pool.first_shape().allocatable).unwrap_or_default();
         Self {
             ticks: 0,
             node_milli: node.cpu_milli.max(1),

@@ -82,7 +82,7 @@ pub(super) fn world(policy: &Policy, seed: u64, scale: u32) -> (World, Vec<Hpa>)
 pub(super) fn blows(config: &Config, until: Span, policy: &Policy, mut rng: Rng) -> Vec<(Span, Blow)> {
     let mut blows = Vec::new();
     let Some(pool) = policy.pools().values().next() else { return blows };
-    let spot = |zone: &Zone| Offering::new(zone.clone(), Purchase::Spot, pool.shape.name.clone());
+    let spot = |zone: &Zone| Offering::new(zone.clone(), Purchase::Spot, pool.first_shape().name.clone());
     let mut every = |mean: Span, most: u64, rng: &mut Rng| {
         let mut at = rng.span(Span::ZERO, mean.times(2));
         while at < until {

@@ -18,7 +18,10 @@ pub(crate) const DELAY: Span = Span::from_mins(7);
 const START: i64 = 1_700_000_000_000;
 
 pub(crate) fn web() -> PoolBuilder {
-    PoolPolicy::builder("web").with_zones(["a", "b", "c"]).with_shape("m", 1_000, 4 << 30, 10)
+    PoolPolicy::builder("web")
+        .with_zones(["a", "b", "c"])
+        .with_shape("m", 1_000, 4 << 30, 10)
+        .with_pods_per_node(10)
 }
 
 #[derive(Clone, Debug)]

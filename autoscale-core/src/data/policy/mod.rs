@@ -2,12 +2,15 @@
 
 mod builder;
 mod check;
+mod choose;
 mod error;
 mod names;
 mod pool;
 mod raw;
 mod read;
 mod rule;
+mod shape;
+mod taint;
 mod units;
 mod write;
 
@@ -15,10 +18,12 @@ use std::collections::BTreeMap;
 
 use crate::words::{ClusterId, ContentHash, PoolName, Ratio, SignalName, Span};
 
-pub use builder::{PolicyBuilder, PoolBuilder, Threshold, When};
+pub use builder::{Keep, PolicyBuilder, PoolBuilder, Threshold, When};
+pub use choose::Choose;
 pub use error::{PolicyError, PolicyErrors};
-pub use pool::{OnRebalance, PoolPolicy, Purchase, Shape, SystemPods};
-pub use rule::{Bound, Rule, SignalSpec};
+pub use pool::{Headroom, OnRebalance, PoolPolicy, Purchase, SystemPods};
+pub use rule::{Bound, Rule, SignalSpec, Target};
+pub use shape::Shape;
 
 /// A valid policy. Immutable; its [`hash`](Policy::hash) is carried by every decision.
 ///
@@ -44,6 +49,7 @@ pub struct Policy {
     pub(in crate::data::policy) cluster: ClusterId,
     pub(in crate::data::policy) tick: TickPolicy,
     pub(in crate::data::policy) health: HealthPolicy,
+    pub(in crate::data::policy) choose: Choose,
     pub(in crate::data::policy) signals: BTreeMap<SignalName, SignalSpec>,
     pub(in crate::data::policy) pools: BTreeMap<PoolName, PoolPolicy>,
     pub(in crate::data::policy) hash: ContentHash,
@@ -63,6 +69,11 @@ impl Policy {
     /// When the cluster counts as too unhealthy to be scaled.
     pub fn health(&self) -> &HealthPolicy {
         &self.health
+    }
+
+    /// Which pool and shape a new node is of, where several would do. Default where the least would be left over.
+    pub fn choose(&self) -> &Choose {
+        &self.choose
     }
 
     /// Every declared signal.

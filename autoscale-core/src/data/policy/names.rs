@@ -1,6 +1,7 @@
 //! The fixed words of a policy, and the nearest known word to a wrong one.
 
 use super::{OnRebalance, Purchase, SystemPods};
+use crate::data::view::TaintEffect;
 use crate::words::Unit;
 
 /// A choice with a name for each of its values.
@@ -46,6 +47,18 @@ impl Named for SystemPods {
     }
 }
 
+impl Named for TaintEffect {
+    const ALL: &'static [Self] = &[Self::NoSchedule, Self::PreferNoSchedule, Self::NoExecute];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::NoSchedule => "NoSchedule",
+            Self::PreferNoSchedule => "PreferNoSchedule",
+            Self::NoExecute => "NoExecute",
+        }
+    }
+}
+
 impl Named for Unit {
     const ALL: &'static [Self] = &[Self::Ratio, Self::Count, Self::Seconds, Self::Bytes, Self::PerSecond];
 
@@ -62,8 +75,9 @@ impl Named for Unit {
 
 /// `like max` when one of `known` is at most two edits away (one, if it is short), else `one of …`.
 pub(super) fn nearest(word: &str, known: &[&str]) -> String {
-    let folded = word.chars().take(64).collect::<String>().to_ascii_lowercase().replace('-', "_");
-    let best = known.iter().map(|name| (distance(&folded, name), *name)).min();
+    let fold = |word: &str| word.chars().take(64).collect::<String>().to_ascii_lowercase().replace('-', "_");
+    let folded = fold(word);
+    let best = known.iter().map(|name| (distance(&folded, &fold(name)), *name)).min();
     match best {
         Some((edits, name)) if edits <= 2.min((name.len() + 1) / 3) => format!("like {name}"),
         _ => format!("one of {}", known.join(", ")),
@@ -102,6 +116,7 @@ mod tests {
     fn the_nearest_word_is_offered() {
         assert_eq!(nearest("coolDown-up", &["cooldown_up", "min"]), "like cooldown_up");
         assert_eq!(nearest("mn", &["max", "min"]), "like min");
+        assert_eq!(nearest("web-spto-a", &["web-spot-a", "web_spot_ab"]), "like web-spot-a");
         assert_eq!(nearest("size", &["max", "min"]), "one of max, min");
     }
 }

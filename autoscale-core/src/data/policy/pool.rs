@@ -5,8 +5,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::rule::Rule;
-use crate::words::{Extended, Fixed, PoolName, Resources, ShapeName, Span, Zone};
+use super::rule::{Rule, Target};
+use super::shape::Shape;
+use crate::data::view::Taint;
+use crate::words::{PoolName, Ratio, Resources, ShapeName, Span, Zone};
 
 /// How an instance is bought.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -25,50 +27,6 @@ impl fmt::Display for Purchase {
             Self::Spot => "spot",
             Self::OnDemand => "on-demand",
         })
-    }
-}
-
-/// A machine type and what a node of it offers to pods.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Shape {
-    /// The cloud's name for it.
-    pub name: ShapeName,
-    /// What a node of it offers to pods (allocatable, not capacity).
-    pub allocatable: Resources,
-    /// What it offers beside, like GPUs. Default nothing.
-    pub extended: Extended,
-    /// Labels that its nodes have beside those of the pool, the zone and the machine type.
-    pub labels: BTreeMap<String, String>,
-    /// What an hour of it costs, in any currency, to compare it with others. Default unknown.
-    pub price: Option<Fixed>,
-}
-
-impl Shape {
-    /// A machine type and its allocatable resources.
-    pub const fn new(name: ShapeName, allocatable: Resources) -> Self {
-        Self { name, allocatable, extended: Extended::none(), labels: BTreeMap::new(), price: None }
-    }
-
-    /// The same, with an amount of an extended resource, like `nvidia.com/gpu`.
-    #[must_use]
-    pub fn with_extended(mut self, name: impl Into<String>, amount: u64) -> Self {
-        self.extended = self.extended.with(name, amount);
-        self
-    }
-
-    /// The same, whose nodes have a label.
-    #[must_use]
-    pub fn with_label(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        self.labels.insert(key.into(), value.into());
-        self
-    }
-
-    /// The same, at a price an hour.
-    #[must_use]
-    pub const fn with_price(mut self, price: Fixed) -> Self {
-        self.price = Some(price);
-        self
     }
 }
 
@@ -98,6 +56,25 @@ pub enum SystemPods {
     Budgeted,
 }
 
+/// Spare room that is kept free in a pool, so that new pods need not wait for a new node.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[non_exhaustive]
+pub struct Headroom {
+    /// Thousandths of a CPU. Default 0.
+    pub cpu_milli: u64,
+    /// Bytes of memory. Default 0.
+    pub memory: u64,
+    /// Whole nodes, at most `max`. Default 0.
+    pub nodes: u32,
+}
+
+impl Headroom {
+    /// All three at once: thousandths of a CPU, bytes, nodes.
+    pub const fn new(cpu_milli: u64, memory: u64, nodes: u32) -> Self {
+        Self { cpu_milli, memory, nodes }
+    }
+}
+
 /// One pool's part of a policy. Read-only in effect: a [`Policy`](super::Policy) hands out references.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
@@ -108,30 +85,53 @@ pub struct PoolPolicy {
     pub min: u32,
     /// Never more instances than this. Default 10.
     pub max: u32,
+    /// A pool of a higher priority is bought first when the policy's `choose` is `priority`; 0 to 10000. Default 0.
+    pub priority: u32,
     /// Where to launch; at least one, in the operator's order, none twice.
     pub zones: Vec<Zone>,
-    /// What to launch.
-    pub shape: Shape,
+    /// Never more instances than this in one zone, at least 1; `None` is any number. Default none.
+    pub max_per_zone: Option<u32>,
+    /// What to launch; 1 to 16, in the operator's order, no name twice.
+    pub shapes: Vec<Shape>,
+    /// Labels that nodes of the pool have, at most 64; those of the zone and the machine type go without saying. Default
+    /// none.
+    pub labels: BTreeMap<String, String>,
+    /// Taints that nodes of the pool have, sorted, at most 64, no key twice for one effect. Default none.
+    pub taints: Vec<Taint>,
+    /// What DaemonSet pods take of a new node; less than every shape offers. Default `None`: what they take of the nodes
+    /// that the pool has.
+    pub overhead: Option<Resources>,
     /// What is pinned in every launch for the provider to read, such as a launch template and its version; at most 256
     /// printable characters. Default empty.
     pub template: String,
     /// How to buy, the preferred way first; at least one. Default spot, then on-demand.
     pub purchases: Vec<Purchase>,
-    /// How many pending pods one new node is bought for. Default 10.
-    pub pods_per_node: u32,
-    /// Any of these grows the pool. Default: `cpu` above 70 %.
+    /// How many pending pods one new node is bought for; `None` buys nodes for what the pods ask for. Default none.
+    pub pods_per_node: Option<u32>,
+    /// Signals that the number of nodes keeps at a value; at most 16, no signal twice. Default none.
+    pub targets: Vec<Target>,
+    /// Any of these grows the pool. Default: `cpu` above 70 %, and none in a pool with targets.
     pub up: Vec<Rule>,
-    /// All of these together let the pool shrink; none means that it never does. Default: `cpu` below 30 % for
-    /// 600 s, or three tick intervals where that is longer; a rule of one's own lasts as long by default.
+    /// All of these together let the pool shrink; without any it is only the targets that do. Default: `cpu` below 30 %
+    /// for 600 s, or three tick intervals where that is longer, and none in a pool with targets; a rule of one's own lasts
+    /// as long by default.
     pub down: Vec<Rule>,
     /// Pods pending for so long grow the pool; `None` ignores them. Default 180 s.
     pub pending_for: Option<Span>,
+    /// Spare room that is kept free. Default none.
+    pub headroom: Headroom,
     /// Nodes to add when a rule over a signal holds. Default 1.
     pub step_up: u32,
     /// Nodes to remove in one action. Default 1.
     pub step_down: u32,
     /// Greatest number of instances in one action, 1 to 100. Default 10.
     pub max_batch: u32,
+    /// Greatest number of nodes with pods to move in one action, 1 to 100; nodes without any count for `max_batch` alone.
+    /// Default 5.
+    pub max_drains: u32,
+    /// A node whose pods ask for more than this share of its allocatable CPU or memory is not removed to shrink the pool;
+    /// `None` is no such limit. Default none.
+    pub busy_above: Option<Ratio>,
     /// Pause between a finished scale-up and the next. Default 300 s.
     pub cooldown_up: Span,
     /// Pause between any finished scaling action and the next scale-down. Default 600 s.
@@ -156,4 +156,20 @@ pub struct PoolPolicy {
     pub adopt: bool,
     /// Whether `kube-system` pods hold a node back.
     pub system_pods: SystemPods,
+}
+
+impl PoolPolicy {
+    /// The shape of a name, if the pool may launch it.
+    pub fn shape(&self, name: &ShapeName) -> Option<&Shape> {
+        self.shapes.iter().find(|shape| shape.name == *name)
+    }
+
+    /// The shape that the operator named first.
+    ///
+    /// # Panics
+    /// Never for a pool of a [`Policy`](super::Policy), which has at least one shape; only for a copy whose list somebody
+    /// has emptied.
+    pub fn first_shape(&self) -> &Shape {
+        self.shapes.first().expect("a pool of a policy has at least one shape")
+    }
 }

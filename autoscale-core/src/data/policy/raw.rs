@@ -34,6 +34,14 @@ impl Raw {
         Self::Whole(value.into())
     }
 
+    /// As an operator would write it, without quotes.
+    pub(super) fn plain(self) -> String {
+        match self {
+            Self::Text(text) => text,
+            other => other.shown(),
+        }
+    }
+
     /// As shown in an error.
     pub(super) fn shown(&self) -> String {
         match self {

@@ -9,6 +9,7 @@ use std::str::FromStr;
 use super::error::{PolicyError, PolicyErrors};
 use super::names::{Named, nearest};
 use super::raw::Raw;
+use super::taint::MAX_KEY;
 use super::units;
 use crate::words::{IdError, Span, truncated};
 
@@ -94,6 +95,14 @@ impl<'a> At<'a> {
         if self.is_given() { read(&self) } else { Some(default) }
     }
 
+    /// `None` where nothing or `false` stands, else what `read` finds.
+    pub(super) fn unless_false<T>(&self, read: impl FnOnce(&Self) -> Option<T>) -> Option<Option<T>> {
+        match self.raw {
+            None | Some(Raw::Bool(false)) => Some(None),
+            Some(_) => read(self).map(Some),
+        }
+    }
+
     fn read<T>(&self, kind: &str, read: impl FnOnce(&Raw) -> Result<T, String>) -> Option<T> {
         match self.raw {
             None => self.wrong(kind),
@@ -106,15 +115,21 @@ impl<'a> At<'a> {
     }
 
     pub(super) fn whole(&self, range: RangeInclusive<u32>) -> Option<u32> {
+        let wide = u64::from(*range.start())..=u64::from(*range.end());
+        u32::try_from(self.amount(wide)?).ok()
+    }
+
+    /// A whole number that may be larger than a `u32`.
+    pub(super) fn amount(&self, range: RangeInclusive<u64>) -> Option<u64> {
         match self.raw {
-            Some(Raw::Whole(value)) => u32::try_from(*value).ok(),
+            Some(Raw::Whole(value)) => u64::try_from(*value).ok(),
             _ => None,
         }
         .filter(|value| range.contains(value))
         .or_else(|| self.wrong(format_args!("a whole number from {} to {}", range.start(), range.end())))
     }
 
-    /// A length of time from `least` to seven days.
+    /// A length of time from `least` to `most`.
     pub(super) fn span(&self, least: Span, most: Span) -> Option<Span> {
         match self.read("a length of time", units::span)? {
             span if span < least => self.wrong(format_args!("at least {least}")),
@@ -138,6 +153,16 @@ impl<'a> At<'a> {
             }
             _ => self.wrong(format_args!("at most {most} printable ASCII characters without spaces")),
         }
+    }
+
+    /// The key of this place, if it is one that a label, a taint or a resource may have.
+    pub(super) fn key(&self, key: &str) -> Option<String> {
+        if (1..=MAX_KEY).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic()) {
+            return Some(key.to_owned());
+        }
+        let expected = format!("a key of 1 to {MAX_KEY} printable ASCII characters without spaces");
+        self.sink.add(&self.path, format!("\"{}\"", truncated(key, 80)), expected);
+        None
     }
 
     pub(super) fn id<T: FromStr<Err = IdError>>(&self) -> Option<T> {

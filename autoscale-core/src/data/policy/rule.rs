@@ -1,8 +1,8 @@
-//! Signals and the rules over them.
+//! Signals, the rules over them and the targets for them.
 
 use std::fmt;
 
-use crate::words::{Fixed, SignalName, Span, Unit};
+use crate::words::{Fixed, Ratio, SignalName, Span, Unit};
 
 /// A declared signal: what it counts and how old a sample may be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -77,5 +77,28 @@ impl fmt::Display for Rule {
             Bound::Below(_) => "below",
         };
         write!(f, "{} {word} {} for {}", self.signal, self.bound.threshold(), self.lasting)
+    }
+}
+
+/// A value that the number of nodes is to keep a signal at.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[non_exhaustive]
+pub struct Target {
+    /// The signal; always a declared one.
+    pub signal: SignalName,
+    /// The value in the signal's unit, above zero.
+    pub value: Fixed,
+    /// As long as the signal is off by at most this share of the value, the pool stays as it is. Default 10 %, as in
+    /// Kubernetes' Horizontal Pod Autoscaler.
+    pub tolerance: Ratio,
+    /// The pool shrinks only to the greatest number of nodes that was wanted within so long, at most 1 h. Default 300 s, as
+    /// in Kubernetes' Horizontal Pod Autoscaler.
+    pub window: Span,
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { signal, value, tolerance, window } = self;
+        write!(f, "{signal} at {value} within {tolerance} over {window}")
     }
 }

@@ -34,7 +34,7 @@ pub(super) fn ratio(raw: &Raw) -> Result<Fixed, Expected> {
             Some(number) => (decimal(number.trim_end(), 10_000), true),
             None => (decimal(text.trim(), 1_000_000), false),
         },
-        _ => (number(raw), false),
+        _ => (micros(raw), false),
     };
     match value {
         Some(micros @ 0..=1_000_000) => Ok(Fixed::from_micros(micros)),
@@ -55,7 +55,7 @@ pub(super) fn cpu(raw: &Raw) -> Result<u64, Expected> {
             Some(number) => decimal(number, 1),
             None => decimal(text, 1_000),
         },
-        _ => number(raw).map(|micros| micros.saturating_add(500).div_euclid(1_000)),
+        _ => micros(raw).map(|micros| micros.saturating_add(500).div_euclid(1_000)),
     };
     milli.and_then(|milli| u64::try_from(milli).ok()).ok_or_else(|| CPU.to_owned())
 }
@@ -96,14 +96,13 @@ pub(super) fn span(raw: &Raw) -> Result<Span, Expected> {
 
 /// A threshold, read in the unit of its signal.
 pub(super) fn threshold(unit: Unit, raw: &Raw) -> Result<Fixed, Expected> {
-    let plain = || number(raw).map(Fixed::from_micros).ok_or_else(|| NUMBER.to_owned());
     match unit {
         Unit::Ratio => ratio(raw),
-        Unit::Count | Unit::PerSecond => plain(),
+        Unit::Count | Unit::PerSecond => number(raw),
         Unit::Seconds => {
             let micros = match span(raw) {
                 Ok(span) => i64::try_from(span.as_millis()).ok().and_then(|ms| ms.checked_mul(1_000)),
-                Err(_) => number(raw).filter(|micros| *micros >= 0),
+                Err(_) => micros(raw).filter(|micros| *micros >= 0),
             };
             micros.map(Fixed::from_micros).ok_or_else(|| format!("a number of seconds, or {SPAN}"))
         }
@@ -125,8 +124,13 @@ pub(super) fn show_threshold(unit: Unit, value: Fixed) -> Raw {
     }
 }
 
+/// A plain number.
+pub(super) fn number(raw: &Raw) -> Result<Fixed, Expected> {
+    micros(raw).map(Fixed::from_micros).ok_or_else(|| NUMBER.to_owned())
+}
+
 /// A plain number in millionths, rounded to the nearest.
-fn number(raw: &Raw) -> Option<i64> {
+fn micros(raw: &Raw) -> Option<i64> {
     match raw {
         Raw::Whole(value) => i64::try_from(value.checked_mul(1_000_000)?).ok(),
         Raw::Real(value) => Fixed::from_f64(*value).ok().map(Fixed::as_micros),

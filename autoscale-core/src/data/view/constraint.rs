@@ -237,8 +237,8 @@ mod tests {
     #[test]
     fn terms_are_alternatives_and_their_requirements_are_not() {
         let term = |key: &str| Requirement::new(key, Operator::Exists, [""; 0]);
-        let mut pod = Constraints::default();
-        pod.affinity = vec![vec![term("a"), term("b")], vec![term("c")]];
+        let affinity = vec![vec![term("a"), term("b")], vec![term("c")]];
+        let mut pod = Constraints { affinity, ..Constraints::default() };
         let node = |labels: &'static [&'static str]| move |key: &str| labels.contains(&key).then_some("");
         assert!(pod.selects(node(&["a", "b"])) && pod.selects(node(&["c"])));
         assert!(!pod.selects(node(&["a"])));

@@ -99,7 +99,7 @@ pub struct Pod {
     pub deleted_at: Option<Timestamp>,
     /// Since when the scheduler has found no node for it, by the API server's clock.
     pub unschedulable_since: Option<Timestamp>,
-    /// Which of the view's budgets select it, as indices into [`ClusterView::budgets`].
+    /// Which of the view's budgets select it, as indices into [`ClusterView::budgets`](super::ClusterView::budgets).
     pub budgets: Vec<u32>,
 }
 

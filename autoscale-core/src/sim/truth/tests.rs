@@ -26,7 +26,7 @@ fn net(workers: u32) -> Net {
     let (mut world, _) = scenario::world(&policy, 1, 1);
     let pool = policy.pools().values().next().unwrap();
     for zone in pool.zones.iter().cycle().take(workers as usize) {
-        world.add_worker(zone, Purchase::Spot, &pool.shape.name);
+        world.add_worker(zone, Purchase::Spot, &pool.first_shape().name);
     }
     let truth = Truth::new(policy, "again".to_owned());
     let mut net = Net::new(world, truth, Chaos::new(Rates::default(), Rng::new(1)), Rng::new(2));
@@ -70,7 +70,7 @@ fn launch(slot: u32, attempt: u32) -> LaunchOrder {
     LaunchOrder {
         cluster: policy.cluster().clone(),
         pool: pool.name.clone(),
-        offering: Offering::new(pool.zones[0].clone(), Purchase::Spot, pool.shape.name.clone()),
+        offering: Offering::new(pool.zones[0].clone(), Purchase::Spot, pool.first_shape().name.clone()),
         token: Token::of(&inc(), 1, slot, attempt),
         pinned: String::new(),
         not_after: never(),

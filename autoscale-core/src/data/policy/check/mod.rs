@@ -1,14 +1,18 @@
 //! The one function that makes a [`Policy`] out of what was written, or says everything that is wrong with it.
 
+mod choose;
+mod nodes;
 mod pool;
 mod rules;
+mod shapes;
+mod targets;
 
 use std::collections::BTreeMap;
 
 use super::error::PolicyErrors;
 use super::raw::Raw;
 use super::read::{At, MAX_SPAN, Sink};
-use super::{HealthPolicy, Policy, PoolPolicy, SignalSpec, TickPolicy, units, write};
+use super::{Choose, HealthPolicy, Policy, PoolPolicy, SignalSpec, TickPolicy, units, write};
 use crate::words::{ClusterId, ContentHash, PoolName, Ratio, SignalName, Span, Unit};
 
 /// Signals that need no declaration; both are ratios.
@@ -26,11 +30,13 @@ pub(super) fn check(raw: &Raw) -> Result<Policy, PolicyErrors> {
 /// What the checks of a pool need to know of the rest. `None`: wrong, and said so already.
 struct Context {
     interval: Option<Span>,
+    /// Whether every shape needs a price.
+    priced: bool,
     signals: Option<BTreeMap<SignalName, Option<SignalSpec>>>,
 }
 
 fn policy(at: &At<'_>) -> Option<Policy> {
-    let keys = ["version", "cluster", "tick", "health", "signals", "pools"];
+    let keys = ["version", "cluster", "tick", "health", "choose", "signals", "pools"];
     let fields = at.fields("a map with version, cluster and pools", &keys)?;
     let version = fields.get("version");
     if version.raw() != Some(&Raw::Whole(1)) {
@@ -39,13 +45,17 @@ fn policy(at: &At<'_>) -> Option<Policy> {
     let cluster = fields.get("cluster").id::<ClusterId>();
     let (interval, limit) = tick(&fields.get("tick"));
     let health = fields.get("health").or(HealthPolicy::default(), health);
-    let context = Context { interval, signals: signals(&fields.get("signals")) };
+    let choose = fields.get("choose");
+    let signals = signals(&fields.get("signals"));
+    let context = Context { interval, priced: choose::is_by_price(&choose), signals };
     let pools = pools(&fields.get("pools"), &context);
+    let choose = choose.or(Choose::default(), |at| choose::choose(at, &fields.get("pools")));
     let signals = context.signals?.into_iter().filter_map(|(name, spec)| Some((name, spec?))).collect();
     let mut policy = Policy {
         cluster: cluster?,
         tick: TickPolicy { interval: interval?, limit: limit? },
         health: health?,
+        choose: choose?,
         signals,
         pools: pools?,
         hash: ContentHash::of(&[]),
@@ -74,11 +84,13 @@ fn health(at: &At<'_>) -> Option<HealthPolicy> {
     let fields = at.fields("a map with tolerated and ratio", &["tolerated", "ratio"])?;
     let HealthPolicy { tolerated, ratio } = HealthPolicy::default();
     let tolerated = fields.get("tolerated").or(tolerated, |at| at.whole(0..=pool::MAX_NODES));
-    let ratio = fields.get("ratio").or(ratio, |at| {
-        let micros = at.quantity("a percentage", units::ratio)?.as_micros();
-        Ratio::from_micros(u32::try_from(micros).ok()?)
-    });
+    let ratio = fields.get("ratio").or(ratio, self::ratio);
     Some(HealthPolicy { tolerated: tolerated?, ratio: ratio? })
+}
+
+fn ratio(at: &At<'_>) -> Option<Ratio> {
+    let micros = at.quantity("a percentage", units::ratio)?.as_micros();
+    Ratio::from_micros(u32::try_from(micros).ok()?)
 }
 
 fn signals(at: &At<'_>) -> Option<BTreeMap<SignalName, Option<SignalSpec>>> {

@@ -2,31 +2,42 @@
 
 use std::collections::BTreeSet;
 
-use super::{Context, rules};
+use super::{Context, nodes, ratio, rules, shapes, targets};
 use crate::data::policy::names::Named;
 use crate::data::policy::read::{At, Fields, MAX_SPAN};
-use crate::data::policy::{OnRebalance, PoolPolicy, Purchase, Shape, SystemPods, units};
-use crate::words::{PoolName, Resources, ShapeName, Span, Zone};
+use crate::data::policy::{Headroom, OnRebalance, PoolPolicy, Purchase, SystemPods};
+use crate::words::{PoolName, Span, Zone};
 
 /// No pool is larger.
 pub(super) const MAX_NODES: u32 = 10_000;
 const MAX_BATCH: u32 = 100;
 const MAX_ZONES: usize = 64;
+const MAX_PRIORITY: u32 = 10_000;
 
-const KEYS: [&str; 24] = [
+const KEYS: [&str; 34] = [
     "min",
     "max",
+    "priority",
     "zones",
+    "max_per_zone",
     "shape",
+    "shapes",
+    "labels",
+    "taints",
+    "overhead",
     "template",
     "purchases",
     "pods_per_node",
+    "targets",
     "up",
     "down",
     "pending",
+    "headroom",
     "step_up",
     "step_down",
     "max_batch",
+    "max_drains",
+    "busy_above",
     "cooldown_up",
     "cooldown_down",
     "join_timeout",
@@ -44,23 +55,34 @@ const KEYS: [&str; 24] = [
 pub(super) fn pool(at: &At<'_>, name: Option<PoolName>, context: &Context) -> Option<PoolPolicy> {
     let fields = at.fields("a map with zones and shape", &KEYS)?;
     let whole = |key, default, least, most| fields.get(key).or(default, |at| at.whole(least..=most));
+    let number = |key| fields.get(key).unless_false(|at| at.whole(1..=MAX_NODES));
     let span = |key, default| fields.get(key).or(default, |at| at.span(Span::ZERO, MAX_SPAN));
 
     let min = whole("min", 2, 0, MAX_NODES);
     let max = whole("max", 10, 1, MAX_NODES);
     at_most(&fields, ("min", min), ("max", max));
+    let priority = whole("priority", 0, 0, MAX_PRIORITY);
     let zones = zones(&fields.get("zones"));
-    let shape = shape(&fields.get("shape"));
+    let max_per_zone = number("max_per_zone");
+    let shapes = shapes::shapes(at, &fields, context);
+    let labels = nodes::labels(fields.get("labels"));
+    let taints = fields.get("taints").or(Vec::new(), nodes::taints);
+    let overhead = fields.get("overhead").unless_false(|at| nodes::overhead(at, shapes.as_deref()));
     let template = fields.get("template").or(String::new(), |at| at.printable(256));
     let purchases = fields.get("purchases").or(vec![Purchase::Spot, Purchase::OnDemand], purchases);
-    let pods_per_node = whole("pods_per_node", 10, 1, MAX_NODES);
-    let (up, down) = rules::both(&fields, context);
-    let pending_for = fields.get("pending").or(Some(Span::from_secs(180)), rules::pending);
+    let pods_per_node = number("pods_per_node");
+    let targets = targets::targets(&fields.get("targets"), context);
+    let (up, down) = rules::both(&fields, &targets, context);
+    let pending_for =
+        fields.get("pending").or(Some(Span::from_secs(180)), |at| at.unless_false(rules::pending));
+    let headroom = fields.get("headroom").or(Headroom::default(), |at| nodes::headroom(at, max));
     let step_up = whole("step_up", 1, 1, MAX_NODES);
     let step_down = whole("step_down", 1, 1, MAX_NODES);
     let max_batch = whole("max_batch", 10, 1, MAX_BATCH);
     at_most(&fields, ("step_up", step_up), ("max_batch", max_batch));
     at_most(&fields, ("step_down", step_down), ("max_batch", max_batch));
+    let max_drains = whole("max_drains", 5, 1, MAX_BATCH);
+    let busy_above = fields.get("busy_above").unless_false(ratio);
     let cooldown_up = span("cooldown_up", Span::from_secs(300));
     let cooldown_down = span("cooldown_down", Span::from_secs(600));
     let (join_timeout, drain_timeout) = timeouts(&fields, context.interval);
@@ -78,17 +100,26 @@ pub(super) fn pool(at: &At<'_>, name: Option<PoolName>, context: &Context) -> Op
         name: name?,
         min: min?,
         max: max?,
+        priority: priority?,
         zones: zones?,
-        shape: shape?,
+        max_per_zone: max_per_zone?,
+        shapes: shapes?,
+        labels: labels?,
+        taints: taints?,
+        overhead: overhead?,
         template: template?,
         purchases: purchases?,
         pods_per_node: pods_per_node?,
+        targets: targets.into_iter().map(|found| found.target).collect(),
         up,
         down,
         pending_for: pending_for?,
+        headroom: headroom?,
         step_up: step_up?,
         step_down: step_down?,
         max_batch: max_batch?,
+        max_drains: max_drains?,
+        busy_above: busy_above?,
         cooldown_up: cooldown_up?,
         cooldown_down: cooldown_down?,
         join_timeout: join_timeout?,
@@ -103,7 +134,8 @@ pub(super) fn pool(at: &At<'_>, name: Option<PoolName>, context: &Context) -> Op
     })
 }
 
-fn at_most<T: Ord + std::fmt::Display>(
+/// One setting of the pool may not be more than another.
+pub(super) fn at_most<T: Ord + std::fmt::Display>(
     fields: &Fields<'_>,
     small: (&str, Option<T>),
     large: (&str, Option<T>),
@@ -147,20 +179,6 @@ fn purchases(at: &At<'_>) -> Option<Vec<Purchase>> {
         }
     }
     Some(purchases)
-}
-
-fn shape(at: &At<'_>) -> Option<Shape> {
-    let fields = at.fields("a map with name, cpu, memory and pods", &["name", "cpu", "memory", "pods"])?;
-    let amount = |key, kind, least, read| {
-        let at = fields.get(key);
-        let amount: u64 = at.quantity(kind, read)?;
-        if amount == 0 { at.wrong(format_args!("at least {least}")) } else { Some(amount) }
-    };
-    let name = fields.get("name").id::<ShapeName>();
-    let cpu = amount("cpu", "an amount of CPU, like 2 or 500m", "1m", units::cpu);
-    let memory = amount("memory", "an amount of memory, like 8Gi", "1 byte", units::memory);
-    let pods = fields.get("pods").whole(1..=MAX_NODES);
-    Some(Shape::new(name?, Resources::new(cpu?, memory?, pods?)))
 }
 
 /// The timeouts for a join and a drain. What takes several ticks must be allowed to.

@@ -1,11 +1,10 @@
 //! The rules of one pool, and contradictions among them.
 
-use super::Context;
+use super::{Context, targets};
 use crate::data::policy::names::nearest;
-use crate::data::policy::raw::Raw;
 use crate::data::policy::read::{At, Fields, MAX_SPAN};
 use crate::data::policy::{Bound, Rule, units};
-use crate::words::{Ratio, SignalName, Span, Unit};
+use crate::words::{Fixed, Ratio, SignalName, Span, Unit};
 
 const MAX_RULES: usize = 64;
 
@@ -22,19 +21,20 @@ struct Found<'a> {
 impl Found<'_> {
     /// The threshold as an operator would write it.
     fn threshold(&self) -> String {
-        shown(self.unit, self.rule.bound)
+        shown(self.unit, self.rule.bound.threshold())
     }
 }
 
-fn shown(unit: Unit, bound: Bound) -> String {
-    match units::show_threshold(unit, bound.threshold()) {
-        Raw::Text(text) => text,
-        other => other.shown(),
-    }
+fn shown(unit: Unit, value: Fixed) -> String {
+    units::show_threshold(unit, value).plain()
 }
 
 /// The up-rules and the down-rules.
-pub(super) fn both(fields: &Fields<'_>, context: &Context) -> (Vec<Rule>, Vec<Rule>) {
+pub(super) fn both(
+    fields: &Fields<'_>,
+    targets: &[targets::Found],
+    context: &Context,
+) -> (Vec<Rule>, Vec<Rule>) {
     let least = context.interval.unwrap_or(Span::ZERO).times(3);
     let up = rules(fields, "up", Bound::Above(Ratio::percent(70).as_fixed()), Span::ZERO, context);
     let lasting = Span::from_secs(600).max(least);
@@ -47,17 +47,22 @@ pub(super) fn both(fields: &Fields<'_>, context: &Context) -> (Vec<Rule>, Vec<Ru
             against(grow, shrink);
         }
     }
+    for target in targets {
+        up.iter()
+            .filter(|grow| grow.rule.signal == target.target.signal)
+            .for_each(|grow| up_beside(grow, target));
+        down.iter()
+            .filter(|shrink| shrink.rule.signal == target.target.signal)
+            .for_each(|shrink| down_beside(shrink, target));
+    }
     let only_rules = |found: Vec<Found<'_>>| found.into_iter().map(|found| found.rule).collect();
     (only_rules(up), only_rules(down))
 }
 
 /// How long pods have to be pending; `false` for never mind.
-pub(super) fn pending(at: &At<'_>) -> Option<Option<Span>> {
-    if at.raw() == Some(&Raw::Bool(false)) {
-        return Some(None);
-    }
+pub(super) fn pending(at: &At<'_>) -> Option<Span> {
     let fields = at.fields("false, or a map with for", &["for"])?;
-    fields.get("for").span(Span::ZERO, MAX_SPAN).map(Some)
+    fields.get("for").span(Span::ZERO, MAX_SPAN)
 }
 
 fn rules<'a>(
@@ -72,6 +77,9 @@ fn rules<'a>(
         let items = at.list("rules", MAX_RULES).unwrap_or_default();
         let found = |(index, item)| rule(&item, format!("{key}[{index}]"), lasting, context);
         return items.into_iter().enumerate().filter_map(found).collect();
+    }
+    if targets::are_given(fields) {
+        return Vec::new();
     }
     let Some((signal, unit)) = SignalName::new("cpu").ok().and_then(|cpu| {
         let unit = context.signals.as_ref()?.get(&cpu)?.as_ref()?.unit;
@@ -114,7 +122,8 @@ fn rule<'a>(at: &At<'a>, label: String, lasting: Span, context: &Context) -> Opt
     Some(Found { rule: Rule { signal, bound: bound(threshold), lasting: given? }, unit, at, label })
 }
 
-fn signal(at: &At<'_>, context: &Context) -> Option<(SignalName, Unit)> {
+/// A declared signal and its unit.
+pub(super) fn signal(at: &At<'_>, context: &Context) -> Option<(SignalName, Unit)> {
     let name = at.id::<SignalName>()?;
     let declared = context.signals.as_ref()?;
     match declared.get(&name) {
@@ -175,5 +184,30 @@ fn against(grow: &Found<'_>, shrink: &Found<'_>) {
             shrink.at.clash(format_args!("below {}", shrink.threshold()), words);
         }
         _ => {}
+    }
+}
+
+/// An up-rule over the signal of a target may not ask for nodes where the target does not.
+fn up_beside(grow: &Found<'_>, beside: &targets::Found) {
+    let (value, label) = (shown(beside.unit, beside.target.value), &beside.label);
+    match grow.rule.bound {
+        Bound::Above(up) if up < beside.target.value => {
+            let words = format_args!("at least {value}, where {label} keeps the signal");
+            grow.at.clash(grow.threshold(), words);
+        }
+        Bound::Above(_) => {}
+        Bound::Below(_) => {
+            let words = format_args!("above, because {label} lets the pool shrink below {value}");
+            grow.at.clash(format_args!("below {}", grow.threshold()), words);
+        }
+    }
+}
+
+/// A down-rule over the signal of a target may not give nodes back where the target asks for more.
+fn down_beside(shrink: &Found<'_>, beside: &targets::Found) {
+    if let Bound::Above(_) = shrink.rule.bound {
+        let (value, label) = (shown(beside.unit, beside.target.value), &beside.label);
+        let words = format_args!("below, because {label} grows the pool above {value}");
+        shrink.at.clash(format_args!("above {}", shrink.threshold()), words);
     }
 }

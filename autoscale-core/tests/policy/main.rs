@@ -1,30 +1,38 @@
 //! A policy is the same however it was written, and another one has another hash.
 #![allow(clippy::unwrap_used)]
 
+mod keys;
+
 use std::collections::BTreeSet;
 
 use autoscale_core::data::policy::{
-    OnRebalance, Policy, PoolBuilder, PoolPolicy, Purchase, SystemPods, When,
+    Choose, OnRebalance, Policy, PoolBuilder, PoolPolicy, Purchase, SystemPods, When,
 };
 use autoscale_core::words::{PoolName, Ratio, SignalName, Span, Unit};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 const FULL: &str = r#"{"version": 1, "cluster": "shop", "tick": {"interval": "2m", "limit": "30s"},
-    "health": {"tolerated": 3, "ratio": "45%"},
+    "health": {"tolerated": 3, "ratio": "45%"}, "choose": "least_waste",
     "signals": {"depth": {"unit": "count", "stale_after": "3m"}},
-    "pools": {"web": {"min": 2, "max": 10, "zones": ["a", "b"],
-        "shape": {"name": "m", "cpu": "1500m", "memory": "8Gi", "pods": 110}, "template": "",
-        "purchases": ["spot", "on_demand"], "pods_per_node": 10,
+    "pools": {"web": {"min": 2, "max": 10, "priority": 0, "zones": ["a", "b"], "max_per_zone": false,
+        "shapes": [{"name": "m", "cpu": "1500m", "memory": "8Gi", "pods": 110, "extended": {}, "labels": {},
+            "price": false}], "labels": {}, "taints": [], "overhead": false, "template": "",
+        "purchases": ["spot", "on_demand"], "pods_per_node": false, "targets": [],
         "up": [{"signal": "cpu", "above": 0.7, "for": "0s"}, {"signal": "depth", "above": 12.5, "for": "2m"}],
         "down": [{"signal": "cpu", "below": "30%", "for": "10m"}], "pending": {"for": "3m"},
-        "step_up": 1, "step_down": 1, "max_batch": 10, "cooldown_up": "5m", "cooldown_down": "10m",
+        "headroom": {"cpu": 0, "memory": 0, "nodes": 0},
+        "step_up": 1, "step_down": 1, "max_batch": 10, "max_drains": 5, "busy_above": false, "cooldown_up": "5m", "cooldown_down": "10m",
         "join_timeout": "10m", "drain_timeout": "6m", "max_zone_skew": 2, "backoff_initial": "5m",
         "backoff_max": "30m", "replacement_surge": 0, "on_rebalance": "replace", "adopt": false,
         "system_pods": "hold"}}}"#;
 
 fn web() -> PoolBuilder {
-    PoolPolicy::builder("web").with_zones(["a", "b"]).with_shape("m", 1_500, 8 << 30, 110)
+    zoned().with_shape("m", 1_500, 8 << 30, 110)
+}
+
+fn zoned() -> PoolBuilder {
+    PoolPolicy::builder("web").with_zones(["a", "b"])
 }
 
 fn with_rules(pool: PoolBuilder) -> PoolBuilder {
@@ -85,7 +93,7 @@ fn the_builder_reports_everything_at_once() {
 
 #[test]
 fn the_hash_stays_what_it_is() {
-    assert_eq!(built().hash().as_str(), "19ad6c89efb895053128848e1583a707");
+    assert_eq!(built().hash().as_str(), "c918a6da34f5d5aca1ad9dd44bbbccb8");
     let mut canonical: Value = serde_json::from_str(FULL).unwrap();
     canonical["pools"]["web"]["up"][0]["above"] = json!("70%");
     canonical["pools"]["web"]["up"][1]["above"] = json!("12.5");
@@ -93,6 +101,17 @@ fn the_hash_stays_what_it_is() {
         canonical["signals"][name] = json!({"unit": "ratio", "stale_after": "3m"});
     }
     assert_eq!(serde_json::to_value(built()).unwrap(), canonical);
+}
+
+/// The README prints the hash of its first example.
+#[test]
+fn the_readme_shows_the_hash_of_its_policy() {
+    let web = PoolPolicy::builder("web").with_zones(["a", "b", "c"]);
+    let web = web.with_shape("m6i.large", 2_000, 8 << 30, 110);
+    let web = web.with_min(2).with_max(10).with_up(When::above("cpu", "70%"));
+    let policy = Policy::builder("shop").with_pool(web).build().unwrap();
+    let line = format!("  policy {}\n", &policy.hash().as_str()[..12]);
+    assert!(include_str!("../../README.md").contains(&line), "{line}");
 }
 
 /// Every setter of a pool moves the hash, and no two land on the same.
@@ -104,10 +123,10 @@ fn every_setting_of_the_builder_changes_the_hash() {
         web().with_min(1),
         web().with_max(11),
         web().with_zones(["b", "a"]),
-        web().with_shape("n", 1_500, 8 << 30, 110),
-        web().with_shape("m", 1_501, 8 << 30, 110),
-        web().with_shape("m", 1_500, 1 + (8 << 30), 110),
-        web().with_shape("m", 1_500, 8 << 30, 111),
+        zoned().with_shape("n", 1_500, 8 << 30, 110),
+        zoned().with_shape("m", 1_501, 8 << 30, 110),
+        zoned().with_shape("m", 1_500, 1 + (8 << 30), 110),
+        zoned().with_shape("m", 1_500, 8 << 30, 111),
         web().with_purchases([Purchase::OnDemand]),
         web().with_pods_per_node(11),
         web().with_up(When::above("cpu", "71%")),
@@ -136,7 +155,7 @@ fn every_setting_of_the_builder_changes_the_hash() {
     ];
     let start = || Policy::builder("shop");
     let mut policies: Vec<Policy> =
-        pools.into_iter().map(|pool| start().with_pool(pool).build().unwrap()).collect();
+        pools.into_iter().chain(keys::pools()).map(|pool| start().with_pool(pool).build().unwrap()).collect();
     for other in [
         Policy::builder("shop2"),
         start().with_interval(Span::from_secs(90)),
@@ -146,6 +165,8 @@ fn every_setting_of_the_builder_changes_the_hash() {
         start().with_signal("depth", Unit::Count),
         start().with_signal("depth", Unit::PerSecond),
         start().with_signal_stale_after("depth", Unit::Count, span),
+        start().with_choose(Choose::Priority),
+        start().with_choose(Choose::Order(vec![PoolName::new("web").unwrap()])),
     ] {
         policies.push(other.with_pool(web()).build().unwrap());
     }
@@ -170,7 +191,7 @@ fn no_setting_is_ignored() {
     let canonical = serde_json::to_value(built()).unwrap();
     let mut leaves = Vec::new();
     leaves_of(&canonical, String::new(), &mut leaves);
-    assert!(leaves.len() > 45, "{}", leaves.len());
+    assert!(leaves.len() > 55, "{}", leaves.len());
     for pointer in leaves {
         let mut changed = canonical.clone();
         let leaf = changed.pointer_mut(&pointer).unwrap();
@@ -253,9 +274,11 @@ proptest! {
     #[test]
     fn no_value_panics(value in any_value(), place in any::<prop::sample::Index>()) {
         let _ = Policy::from_json(&value.to_string());
-        let places = ["/tick", "/health/ratio", "/signals", "/pools", "/pools/web", "/pools/web/shape",
+        let places = ["/tick", "/health/ratio", "/signals", "/pools", "/pools/web", "/pools/web/shapes",
             "/pools/web/up", "/pools/web/up/0", "/pools/web/up/0/above", "/pools/web/down/0/for", "/pools/web/min",
-            "/pools/web/zones", "/pools/web/pending", "/pools/web/shape/memory"];
+            "/pools/web/zones", "/pools/web/pending", "/pools/web/shapes/0/memory", "/pools/web/shapes/0/extended",
+            "/pools/web/labels", "/pools/web/taints", "/pools/web/overhead", "/pools/web/headroom",
+            "/pools/web/targets", "/choose"];
         let mut policy: Value = serde_json::from_str(FULL).unwrap();
         *policy.pointer_mut(places[place.index(places.len())]).unwrap() = value;
         if let Err(errors) = Policy::from_json(&policy.to_string()) {

@@ -1,0 +1,89 @@
+//! The canonical form of a policy: every setting spelled out, in one order and one way of writing.
+
+mod pool;
+
+use serde::de::{Deserialize, Deserializer, Error};
+use serde::ser::{Serialize, Serializer};
+
+use super::check::check;
+use super::error::PolicyErrors;
+use super::names::Named;
+use super::raw::{MAX_SIZE, Raw};
+use super::{Choose, HealthPolicy, Policy, SignalSpec, TickPolicy, units};
+use crate::words::truncated;
+use pool::map;
+pub(super) use pool::{headroom, resources, shape};
+
+impl Policy {
+    /// Reads a policy from JSON of at most 1 MiB.
+    ///
+    /// # Errors
+    /// Everything that is wrong at once: where, what stands there and what was expected.
+    pub fn from_json(text: &str) -> Result<Self, PolicyErrors> {
+        if text.len() > MAX_SIZE {
+            let expected = format!("at most {MAX_SIZE} bytes");
+            return Err(PolicyErrors::whole(format!("{} bytes", text.len()), expected));
+        }
+        let raw = serde_json::from_str(text).map_err(|error| {
+            let place = format!("line {}, column {}", error.line(), error.column());
+            let message = error.to_string();
+            let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
+            PolicyErrors::whole(place, format!("JSON, but {}", truncated(message, 200)))
+        })?;
+        check(&raw)
+    }
+}
+
+/// From any self-describing format, with the checks of [`Policy::from_json`]; the error's text has all errors.
+impl<'de> Deserialize<'de> for Policy {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        check(&Raw::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
+/// The canonical form: every setting spelled out. It reads back to an equal policy.
+impl Serialize for Policy {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        canonical(self).serialize(serializer)
+    }
+}
+
+/// What the content hash is of. A tree without floating-point numbers always has a JSON form.
+pub(super) fn canonical_bytes(policy: &Policy) -> Vec<u8> {
+    serde_json::to_vec(&canonical(policy)).unwrap_or_default()
+}
+
+fn canonical(policy: &Policy) -> Raw {
+    let Policy { cluster, tick, health, choose, signals, pools, hash: _ } = policy;
+    let TickPolicy { interval, limit } = tick;
+    let HealthPolicy { tolerated, ratio } = health;
+    map([
+        ("version", Raw::Whole(1)),
+        ("cluster", Raw::text(cluster)),
+        ("tick", map([("interval", Raw::text(interval)), ("limit", Raw::text(limit))])),
+        (
+            "health",
+            map([("tolerated", Raw::whole(*tolerated)), ("ratio", units::show_ratio(ratio.as_fixed()))]),
+        ),
+        ("choose", self::choose(choose)),
+        ("signals", Raw::Map(signals.iter().map(|(name, spec)| (name.to_string(), signal(*spec))).collect())),
+        (
+            "pools",
+            Raw::Map(pools.iter().map(|(name, part)| (name.to_string(), pool::pool(policy, part))).collect()),
+        ),
+    ])
+}
+
+/// As written in a policy.
+pub(super) fn choose(choose: &Choose) -> Raw {
+    match choose {
+        Choose::LeastWaste => Raw::text("least_waste"),
+        Choose::Price => Raw::text("price"),
+        Choose::Priority => Raw::text("priority"),
+        Choose::Order(pools) => Raw::List(pools.iter().map(Raw::text).collect()),
+    }
+}
+
+fn signal(SignalSpec { unit, stale_after }: SignalSpec) -> Raw {
+    map([("unit", Raw::text(unit.name())), ("stale_after", Raw::text(stale_after))])
+}
