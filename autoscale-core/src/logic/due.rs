@@ -134,7 +134,8 @@ impl Seen<'_> {
 
     fn evict(&self, at: usize, node: &Node, asked: impl Fn(&PodClass) -> bool) -> Option<Order> {
         let cluster = self.cluster?;
-        let leaving = cluster.evictable(at).filter(|(_, class)| class.stage != Stage::Leaving && asked(class));
+        let leaving =
+            cluster.evictable(at).filter(|(_, class)| class.stage != Stage::Leaving && asked(class));
         // System pods last: others may need them to shut down. Before that, those of lower priority first.
         let last = |class: &PodClass| class.namespace == "kube-system" || class.system_critical;
         let mut pods: Vec<_> = leaving
@@ -146,7 +147,8 @@ impl Seen<'_> {
             .collect();
         pods.sort();
         let any = cluster.evictable(at).next().is_some();
-        let pods = pods.into_iter().map(|(.., uid, namespace, name)| PodRef::new(uid.clone(), namespace, name));
+        let pods =
+            pods.into_iter().map(|(.., uid, namespace, name)| PodRef::new(uid.clone(), namespace, name));
         // Pods that are on their way out need no order, and still forbid to terminate.
         any.then(|| {
             let (node, pods) = (node.name.clone(), pods.collect());

@@ -19,7 +19,7 @@ mod wanted;
 use crate::data::record::IncomingNotice;
 use crate::words::{HolderId, Span, WriteId};
 
-pub use decide::{Halt, Planned, plan};
+pub use decide::{Halt, Planned, Purchase, Removable, Sizing, plan, removable, sizing};
 pub use due::due;
 pub use lease::{Claim, claim};
 pub use operate::{OperateError, Operation, Status, operate};

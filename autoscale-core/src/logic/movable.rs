@@ -30,8 +30,7 @@ pub(crate) fn reasons(pool: &PoolPolicy, cluster: &Cluster, class: &PodClass, po
     if let Spread::Unjudged { why } = &class.constraints.spread {
         held.push(Held::Unjudged { pod: name(), why: truncated(why, 200) });
     }
-    let budgets: Vec<_> =
-        class.budgets.iter().filter_map(|at| cluster.budgets().get(*at as usize)).collect();
+    let budgets: Vec<_> = class.budgets.iter().filter_map(|at| cluster.budgets().get(*at as usize)).collect();
     match budgets.as_slice() {
         [] => {}
         [budget] if budget.disruptions_allowed < 1 => {

@@ -10,8 +10,8 @@ use crate::data::record::RemoveWhy;
 use crate::words::{ContentHash, Elapsed, InstanceId, PoolName, Timestamp};
 
 pub use finding::{
-    Counts, Direction, Held, Hold, NodeReport, Observed, OpReport, PoolReport, RuleReport, RuleState, TargetReport,
-    Verdict,
+    Counts, Direction, Held, Hold, NodeReport, Observed, OpReport, PoolReport, RuleReport, RuleState,
+    TargetReport, Verdict,
 };
 
 /// One thing that was decided.

@@ -110,7 +110,9 @@ impl Display for TargetReport {
         }
         match (wished, held) {
             (None, _) => f.write_str(", cannot be judged"),
-            (Some(wished), Some(held)) if held > wished => write!(f, ", asks for {wished}, {held} within its window"),
+            (Some(wished), Some(held)) if held > wished => {
+                write!(f, ", asks for {wished}, {held} within its window")
+            }
             (Some(wished), _) => write!(f, ", asks for {wished}"),
         }
     }
@@ -209,7 +211,9 @@ impl Display for Hold {
             Self::Unseen { what, why } => write!(f, "{what} could not be seen: {why}"),
             Self::SignalMissing { signal, why } => write!(f, "signal {signal} cannot be judged: {why}"),
             Self::PodsPending { pods } => write!(f, "{pods} pods wait for a node"),
-            Self::Stabilising { nodes } => write!(f, "a target has asked for {nodes} nodes within its window"),
+            Self::Stabilising { nodes } => {
+                write!(f, "a target has asked for {nodes} nodes within its window")
+            }
             Self::ZonesFull { most } => write!(f, "every zone has {most} nodes"),
             Self::WouldGrowAgain { signal, projected, unit } => {
                 write!(

@@ -25,9 +25,8 @@ impl Join {
         let mut by_id: Vec<(String, u32)> =
             instances.iter().zip(0..).map(|(instance, at)| (plain_id(instance.id.as_str()), at)).collect();
         by_id.sort_unstable();
-        let address = |(at, instance): (u32, &'_ super::Instance)| {
-            Some((instance.private_address.clone()?, at))
-        };
+        let address =
+            |(at, instance): (u32, &'_ super::Instance)| Some((instance.private_address.clone()?, at));
         let mut by_address: Vec<(String, u32)> = (0..).zip(instances).filter_map(address).collect();
         by_address.sort_unstable();
         let leads_to = |node: &Node| match &node.provider_id {

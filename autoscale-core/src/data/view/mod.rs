@@ -20,8 +20,8 @@ pub use cluster::{Budget, ClusterView};
 pub use constraint::{
     CORDON_TAINT, Constraints, Operator, Requirement, Spread, Taint, TaintEffect, Toleration,
 };
-pub(crate) use join::{plain_id, provider_paths};
 pub use instance::{Instance, Listing, Ownership, Phase};
+pub(crate) use join::{plain_id, provider_paths};
 pub use node::{CordonMark, Node, Ready};
 pub use pod::{Eviction, Owner, Pod, PodPhase, Storage};
 pub use sample::{Reading, Sample, SignalQuery};

@@ -35,10 +35,8 @@ impl Cluster {
             let names = |placed: &Placed| pods.get(placed.pod as usize).map(|pod| (&pod.uid, &pod.name));
             (a.node, a.class).cmp(&(b.node, b.class)).then_with(|| names(a).cmp(&names(b)))
         });
-        let mut parts: Vec<Option<PodName>> = pods
-            .into_iter()
-            .map(|pod| Some(PodName { uid: pod.uid, name: pod.name }))
-            .collect();
+        let mut parts: Vec<Option<PodName>> =
+            pods.into_iter().map(|pod| Some(PodName { uid: pod.uid, name: pod.name })).collect();
         let mut seats: Vec<Seat> = Vec::new();
         let mut begins = Vec::with_capacity(nodes.len() + 1);
         let mut names = Vec::with_capacity(placed.len());
@@ -99,7 +97,8 @@ struct Places(Vec<(u64, u32)>);
 
 impl Places {
     fn of(nodes: &[Node]) -> Self {
-        let mut places: Vec<_> = nodes.iter().zip(0..).map(|(node, at)| (mixed(node.name.as_str()), at)).collect();
+        let mut places: Vec<_> =
+            nodes.iter().zip(0..).map(|(node, at)| (mixed(node.name.as_str()), at)).collect();
         places.sort_unstable();
         Self(places)
     }
@@ -243,7 +242,8 @@ mod tests {
 
     #[test]
     fn counts_what_is_alike_and_forgets_no_pod() {
-        let cluster = Cluster::of(survey(&[(0, 1, 9), (0, 1, 9), (1, 1, 9), (0, 2, 50), (4, 1, 9), (5, 1, 9)]));
+        let cluster =
+            Cluster::of(survey(&[(0, 1, 9), (0, 1, 9), (1, 1, 9), (0, 2, 50), (4, 1, 9), (5, 1, 9)]));
         let names: Vec<&str> = cluster.nodes().iter().map(|node| node.name.as_str()).collect();
         assert_eq!(names, ["a", "b", "c", "d"]);
         let shown = |seats: &[Seat]| -> Vec<(u64, u32, String)> {
@@ -257,8 +257,15 @@ mod tests {
         assert_eq!(shown(cluster.seats(2)), []);
         assert_eq!(shown(cluster.unbound()), [(9, 1, "n/p04".to_owned())]);
         let seat = cluster.seats(0).get(1).unwrap();
-        assert_eq!(cluster.names(seat).iter().map(|pod| pod.uid.as_str()).collect::<Vec<_>>(), ["p00", "p01"]);
-        assert_eq!(cluster.class(seat).unwrap().budgets, [0], "the budgets are renumbered as they are sorted");
+        assert_eq!(
+            cluster.names(seat).iter().map(|pod| pod.uid.as_str()).collect::<Vec<_>>(),
+            ["p00", "p01"]
+        );
+        assert_eq!(
+            cluster.class(seat).unwrap().budgets,
+            [0],
+            "the budgets are renumbered as they are sorted"
+        );
     }
 
     proptest! {

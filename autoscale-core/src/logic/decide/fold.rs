@@ -378,8 +378,8 @@ fn drain(work: &Work<'_>, scene: &Scene<'_>, pool: &PoolPolicy, op: &Op, remove:
     if let Some(why) = blocker {
         return rolling_back(Rollback::Blocked { why: why.to_string() });
     }
-    let empty = mutant::on(Mutant::TerminateBeforeEmpty)
-        || surveyed && cluster.evictable(at).next().is_none();
+    let empty =
+        mutant::on(Mutant::TerminateBeforeEmpty) || surveyed && cluster.evictable(at).next().is_none();
     if remove.state == RemoveState::Cordoned && empty && scene.listing.is_some() {
         let serving = scene.counts(&work.next, &pool.name).serving;
         return if interruption

@@ -77,9 +77,8 @@ pub(crate) fn size_all<'m>(
                 return Err(Scope::Everything);
             }
             let offer = market.offers.iter().find(|offer| offer.pool.name == pool.name);
-            let each = |dimension: usize| {
-                offer.and_then(|offer| offer.empty.get(dimension)).copied().unwrap_or(0)
-            };
+            let each =
+                |dimension: usize| offer.and_then(|offer| offer.empty.get(dimension)).copied().unwrap_or(0);
             let room = Room::new(cluster, |_, _| true);
             let spare = Spare::of(scene, cluster, pool, &room);
             let missing = spare.missing(situation.counts.starting, (each(0), each(1)));
@@ -117,7 +116,8 @@ fn buyer<'m>(work: &Work<'_>, scene: &'m Scene<'m>, situation: &Situation<'m>) -
     let (pool, counts) = (situation.pool, situation.counts);
     let placing = Placing::new(scene, &work.next, pool, work.now);
     let open = pool.shapes.iter();
-    let open = open.map(|shape| pool.zones.iter().filter(|zone| placing.is_open(&shape.name, zone)).collect());
+    let open =
+        open.map(|shape| pool.zones.iter().filter(|zone| placing.is_open(&shape.name, zone)).collect());
     let zones = pool.zones.iter().map(|zone| (zone, placing.population(zone))).collect();
     let most = u64::from(pool.max.saturating_sub(counts.total).min(pool.max_batch));
     Buyer { pool, most, open: open.collect(), zones }

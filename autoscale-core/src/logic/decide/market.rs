@@ -127,7 +127,10 @@ impl<'a> Market<'a> {
 
     fn pools(&self) -> impl Iterator<Item = &'a PoolPolicy> {
         let mut last = None;
-        self.offers.iter().map(|offer| offer.pool).filter(move |pool| last.replace(&pool.name) != Some(&pool.name))
+        self.offers
+            .iter()
+            .map(|offer| offer.pool)
+            .filter(move |pool| last.replace(&pool.name) != Some(&pool.name))
     }
 }
 
@@ -165,7 +168,10 @@ fn overhead(cluster: &Cluster, pool: &PoolPolicy, nodes: &[(usize, &Node)]) -> R
 }
 
 /// The labels that are asked for and the taints that all nodes of a pool have.
-fn in_common<'a>(asked: &[&'a str], nodes: &[(usize, &'a Node)]) -> (Vec<(&'a str, &'a str)>, Vec<&'a Taint>) {
+fn in_common<'a>(
+    asked: &[&'a str],
+    nodes: &[(usize, &'a Node)],
+) -> (Vec<(&'a str, &'a str)>, Vec<&'a Taint>) {
     let Some((_, first)) = nodes.first() else { return (Vec::new(), Vec::new()) };
     let same = |key: &str| {
         let value = label(first, key)?;
@@ -174,7 +180,8 @@ fn in_common<'a>(asked: &[&'a str], nodes: &[(usize, &'a Node)]) -> (Vec<(&'a st
     let labels = asked.iter().filter_map(|key| Some((*key, same(key)?))).collect();
     // Conditions of a node are no part of what a new one is like.
     let lasting = |taint: &&Taint| {
-        !taint.key.starts_with("node.kubernetes.io/") && !taint.key.starts_with("node.cloudprovider.kubernetes.io/")
+        !taint.key.starts_with("node.kubernetes.io/")
+            && !taint.key.starts_with("node.cloudprovider.kubernetes.io/")
     };
     let everywhere = |taint: &&Taint| nodes.iter().all(|(_, node)| node.taints.contains(taint));
     (labels, first.taints.iter().filter(lasting).filter(everywhere).collect())

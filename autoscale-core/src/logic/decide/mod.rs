@@ -1,6 +1,7 @@
 //! The decision: `plan`, in stages that each change the next record.
 
 mod arm;
+mod ask;
 mod fold;
 mod grow;
 mod homeless;
@@ -32,6 +33,7 @@ use scene::Scene;
 use situation::Situation;
 use work::Work;
 
+pub use ask::{Purchase, Removable, Sizing, removable, sizing};
 pub(crate) use fold::finish;
 pub(crate) use notices::take_in;
 pub(crate) use rules::key as rule_key;

@@ -18,7 +18,7 @@ use crate::words::{Fixed, InstanceId, NodeName, NodeUid, Span, Timestamp, Zone};
 const JUST_LAUNCHED: Span = Span::from_mins(10);
 
 /// Most nodes whose verdicts are told one by one.
-const MAX_TOLD: usize = 64;
+pub(crate) const MAX_TOLD: usize = 64;
 
 /// Most nodes that are tried in vain before a decision gives up looking for more.
 const MAX_TRIED: usize = 256;
@@ -50,6 +50,8 @@ pub(crate) struct Most {
     pub(crate) drains: u32,
     /// Whether nodes that are only young may go: a pool above `max` shrinks by them too.
     pub(crate) anyone: bool,
+    /// Most nodes whose verdicts are told one by one.
+    pub(crate) told: usize,
 }
 
 /// Every reason why an instance may not go, apart from those that depend on the other nodes and on its pods.
@@ -164,7 +166,8 @@ pub(crate) fn pick<'a>(
         *zones.entry(Some(zone)).or_default() += 1;
     }
     let (held, open): (Vec<_>, Vec<_>) = candidates.into_iter().partition(|candidate| candidate.held);
-    let mut tiers: BTreeMap<(bool, bool), BTreeMap<Option<&Zone>, VecDeque<Candidate<'_, '_>>>> = BTreeMap::new();
+    let mut tiers: BTreeMap<(bool, bool), BTreeMap<Option<&Zone>, VecDeque<Candidate<'_, '_>>>> =
+        BTreeMap::new();
     for candidate in open {
         let queue = tiers.entry(candidate.tier()).or_default().entry(candidate.body.zone()).or_default();
         queue.push_back(candidate);
@@ -181,13 +184,13 @@ pub(crate) fn pick<'a>(
                 picked.picks.push(Pick { body: *candidate.body, node, at });
             }
             let chosen = why.is_ok();
-            picked.tell(candidate.body, why.err().into_iter().flatten().collect(), chosen);
+            picked.tell(candidate.body, why.err().into_iter().flatten().collect(), chosen, most.told);
         }
     }
     let mut held = held;
     held.sort_by(|a, b| (a.tier(), &a.rank).cmp(&(b.tier(), &b.rank)));
     for candidate in held {
-        let pods = candidate.body.node_at.filter(|_| picked.told.len() < MAX_TOLD);
+        let pods = candidate.body.node_at.filter(|_| picked.told.len() < most.told);
         let mut why = candidate.own;
         match pods {
             Some(at) => {
@@ -196,11 +199,12 @@ pub(crate) fn pick<'a>(
             }
             None => {
                 let classes = candidate.body.node_at.into_iter().flat_map(|at| cluster.evictable(at));
-                let first = classes.filter(|(seat, _)| holding.get(seat.class as usize) == Some(&true)).take(1);
+                let first =
+                    classes.filter(|(seat, _)| holding.get(seat.class as usize) == Some(&true)).take(1);
                 why.extend(first.flat_map(|(_, class)| movable::reasons(pool, cluster, class, "")));
             }
         }
-        picked.tell(candidate.body, why, false);
+        picked.tell(candidate.body, why, false, most.told);
     }
     picked
 }
@@ -303,7 +307,7 @@ impl Search<'_> {
 }
 
 impl Picked<'_> {
-    fn tell(&mut self, body: &Body<'_>, mut held: Vec<Held>, chosen: bool) {
+    fn tell(&mut self, body: &Body<'_>, mut held: Vec<Held>, chosen: bool, most: usize) {
         held.sort();
         held.dedup();
         let mut last = None;
@@ -313,7 +317,7 @@ impl Picked<'_> {
             }
             last = Some(code);
         }
-        if self.told.len() < MAX_TOLD {
+        if self.told.len() < most {
             let node = body.node.map(|node| node.name.clone());
             self.told.push(NodeReport { instance: body.id.clone(), node, held, chosen });
         }

@@ -65,7 +65,9 @@ impl<'a> Placing<'a> {
     pub(crate) fn wait(&self) -> Option<Span> {
         let shapes = || self.pool.shapes.iter().map(|shape| &shape.name);
         let all = self.pool.zones.iter().flat_map(|zone| {
-            let offering = move |(purchase, shape): (_, &ShapeName)| Offering::new(zone.clone(), purchase, shape.clone());
+            let offering = move |(purchase, shape): (_, &ShapeName)| {
+                Offering::new(zone.clone(), purchase, shape.clone())
+            };
             self.pool.purchases.iter().flat_map(move |p| shapes().map(move |shape| offering((*p, shape))))
         });
         all.map(|offering| self.left(&offering)).min().filter(|left| *left > Span::ZERO)
@@ -99,9 +101,8 @@ impl<'a> Placing<'a> {
         let shapes = self.pool.shapes.iter().map(|own| &own.name);
         let shapes: Vec<&ShapeName> = shapes.filter(|own| shape.is_none_or(|shape| shape == *own)).collect();
         let purchases = &self.pool.purchases;
-        let offering = |purchase, zone: &Zone, shape: &ShapeName| {
-            Offering::new(zone.clone(), purchase, shape.clone())
-        };
+        let offering =
+            |purchase, zone: &Zone, shape: &ShapeName| Offering::new(zone.clone(), purchase, shape.clone());
         let mut ordered = Vec::new();
         for purchase in purchases {
             for shape in &shapes {

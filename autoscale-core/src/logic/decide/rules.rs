@@ -93,7 +93,13 @@ fn judge(
     (state, Some(mark))
 }
 
-pub(super) fn observe(view: &View, pool: &PoolPolicy, signal: &SignalName, unit: Unit, stale_after: Span) -> Observed {
+pub(super) fn observe(
+    view: &View,
+    pool: &PoolPolicy,
+    signal: &SignalName,
+    unit: Unit,
+    stale_after: Span,
+) -> Observed {
     let answers = view.samples().iter().filter(|s| s.query.pool == pool.name && s.query.signal == *signal);
     let mut readings: Vec<&Reading> = answers.map(|Sample { reading, .. }| reading).collect();
     readings.sort();

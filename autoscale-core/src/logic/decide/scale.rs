@@ -47,7 +47,8 @@ fn unseen<T>(what: &str, seen: &Seen<T>, complete: impl Fn(&T) -> bool) -> Optio
 pub(crate) fn unhealthy(work: &Work<'_>, scene: &Scene<'_>) -> Option<Hold> {
     let cluster = scene.cluster?;
     let dead = |at: usize| scene.body_of(at).is_some_and(|body| body.is_ending());
-    let counted: Vec<(&crate::data::view::Node, usize)> = cluster.nodes().iter().zip(0..).filter(|(_, at)| !dead(*at)).collect();
+    let counted: Vec<(&crate::data::view::Node, usize)> =
+        cluster.nodes().iter().zip(0..).filter(|(_, at)| !dead(*at)).collect();
     let unready = counted.iter().filter(|(node, _)| node.ready == crate::data::view::Ready::No).count();
     let health = work.policy.health();
     let too_many = unready as u64 > u64::from(health.tolerated)

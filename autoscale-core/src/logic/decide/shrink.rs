@@ -43,7 +43,7 @@ pub(crate) fn shrink(
         situation.holds.push(Hold::NeedsSurvey);
         return Some(Scope::Everything);
     };
-    let most = Most { nodes: count, drains: pool.max_drains, anyone: above > 0 };
+    let most = Most { nodes: count, drains: pool.max_drains, anyone: above > 0, told: pick::MAX_TOLD };
     let picked = pick::pick(work, scene, pool, most);
     (situation.nodes, situation.refused) = (picked.told, picked.refused);
     if picked.picks.is_empty() {

@@ -121,7 +121,8 @@ impl<'a> Plan<'a> {
             .collect();
         // Pods that are bound to some of the zones first: theirs are nodes on which all others may be as well.
         for bound in [true, false] {
-            for (id, pods, sites) in places.iter().filter(|(.., sites)| (sites.len() < offers.len()) == bound) {
+            for (id, pods, sites) in places.iter().filter(|(.., sites)| (sites.len() < offers.len()) == bound)
+            {
                 let Some(kind) = market.kinds.get(*id) else { continue };
                 let mut rest = pack.fill(kind, *pods, |site| !bound || sites.contains(&site));
                 while rest > 0 && !sites.is_empty() && pack.opened < buyer.most {
@@ -129,7 +130,8 @@ impl<'a> Plan<'a> {
                     let (site, most) = if bound {
                         let zone = |site: &u32| market.offers.get(*site as usize).map(|offer| offer.zone);
                         let population = |site: &u32| zone(site).and_then(|zone| zones.get(zone)).copied();
-                        let Some(site) = sites.iter().min_by_key(|site| (population(site).unwrap_or(0), **site))
+                        let Some(site) =
+                            sites.iter().min_by_key(|site| (population(site).unwrap_or(0), **site))
                         else {
                             break;
                         };
@@ -171,12 +173,14 @@ impl<'a> Plan<'a> {
                     price.saturating_mul(plan.wants.len() as u128)
                 };
                 // By what is paid for what is seated; multiplied crosswise, so that nothing is rounded.
-                let (own, theirs) = (cost(self).saturating_mul(other.seated), cost(other).saturating_mul(self.seated));
+                let (own, theirs) =
+                    (cost(self).saturating_mul(other.seated), cost(other).saturating_mul(self.seated));
                 own.cmp(&theirs).then_with(by_waste)
             }
             Choose::Priority => other.pool.priority.cmp(&self.pool.priority).then_with(by_waste),
             Choose::Order(order) => {
-                let place = |plan: &Self| order.iter().position(|name| *name == plan.pool.name).unwrap_or(usize::MAX);
+                let place =
+                    |plan: &Self| order.iter().position(|name| *name == plan.pool.name).unwrap_or(usize::MAX);
                 place(self).cmp(&place(other))
             }
         };

@@ -78,7 +78,11 @@ impl Spare {
         let coming = u64::from(starting);
         let need = |wanted: u64, free: u64, each: u64| {
             let short = wanted.saturating_sub(free.saturating_add(each.saturating_mul(coming)));
-            if short == 0 { 0 } else { short.checked_div(each).map_or(0, |whole| whole + u64::from(short % each > 0)) }
+            if short == 0 {
+                0
+            } else {
+                short.checked_div(each).map_or(0, |whole| whole + u64::from(short % each > 0))
+            }
         };
         let cpu = need(cpu_milli, self.cpu_milli, empty.0);
         let memory = need(memory, self.memory, empty.1);

@@ -5,8 +5,6 @@
 //! pod. The time goes by kinds and bins, not by pods.
 
 use super::kind::Kind;
-#[cfg(test)]
-use super::kind::Kinds;
 
 /// So many nodes that are alike.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -119,20 +117,4 @@ impl<'a> Pack<'a> {
         };
         share(0) + share(1)
     }
-}
-
-/// How many of each kind; the kinds that ask for more first.
-#[cfg(test)]
-pub(crate) type Demand = Vec<(u32, u64)>;
-
-/// Packs a demand onto equal new nodes: how many, and how many pods are left over.
-#[cfg(test)]
-pub(crate) fn nodes_for(kinds: &Kinds<'_>, demand: &Demand, empty: &Bin<'_>, most: u64) -> (u64, u64) {
-    let (mut pack, mut left) = (Pack::default(), 0);
-    for (kind, pods) in demand {
-        let Some(kind) = kinds.get(*kind) else { continue };
-        let pods = pack.fill(kind, *pods, |_| true);
-        left += pack.open(kind, pods, empty, most.saturating_sub(pack.opened));
-    }
-    (pack.opened, left)
 }

@@ -68,8 +68,7 @@ impl<'a> Room<'a> {
             }
             free.extend(left);
         }
-        let stays: Vec<bool> =
-            cluster.nodes().iter().enumerate().map(|(at, node)| stays(at, node)).collect();
+        let stays: Vec<bool> = cluster.nodes().iter().enumerate().map(|(at, node)| stays(at, node)).collect();
         let staying = stays.iter().filter(|stays| **stays).count();
         let (sites, samples) = group(cluster, &kinds);
         let admitted = vec![None; kinds.rules() * samples.len()];
@@ -152,7 +151,10 @@ impl<'a> Room<'a> {
             self.moved.iter().filter(|(_, moved)| moved.upto > node).map(|(kind, _)| *kind).collect();
         for kind in counted {
             let here = self.slots(kind, node);
-            self.moved.get_mut(&kind).into_iter().for_each(|moved| moved.slots = moved.slots.saturating_sub(here));
+            self.moved
+                .get_mut(&kind)
+                .into_iter()
+                .for_each(|moved| moved.slots = moved.slots.saturating_sub(here));
         }
         self.stays.get_mut(node).into_iter().for_each(|at| *at = false);
     }
@@ -218,7 +220,8 @@ impl<'a> Room<'a> {
     }
 
     fn all_schedulers_succeed(&mut self) -> bool {
-        let nodes: Vec<usize> = (0..self.stays.len()).filter(|at| self.stays.get(*at) == Some(&true)).collect();
+        let nodes: Vec<usize> =
+            (0..self.stays.len()).filter(|at| self.stays.get(*at) == Some(&true)).collect();
         let kinds: Vec<(u32, u64)> = self.moved.iter().map(|(kind, moved)| (*kind, moved.pods)).collect();
         let mut open: Vec<Vec<bool>> = Vec::new();
         for (kind, _) in &kinds {

@@ -24,15 +24,23 @@ enum Prefers {
 ///
 /// Each kind comes with the nodes that are open to it and the number of its pods; `free` and `whole` are what each node has
 /// left and has in all.
-pub(super) fn all_succeed(pods: &[(&Kind<'_>, Vec<bool>, u64)], free: Vec<Vec<u64>>, whole: Vec<Vec<u64>>) -> bool {
+pub(super) fn all_succeed(
+    pods: &[(&Kind<'_>, Vec<bool>, u64)],
+    free: Vec<Vec<u64>>,
+    whole: Vec<Vec<u64>>,
+) -> bool {
     let large_first: Vec<usize> =
         pods.iter().enumerate().flat_map(|(at, (.., count))| (0..*count).map(move |_| at)).collect();
     let mut small_first = large_first.clone();
     small_first.reverse();
     // Large and small in turn, from both ends.
     let half = large_first.len().div_ceil(2);
-    let mut mixed: Vec<usize> =
-        large_first.iter().zip(&small_first).flat_map(|(large, small)| [*small, *large]).take(2 * half).collect();
+    let mut mixed: Vec<usize> = large_first
+        .iter()
+        .zip(&small_first)
+        .flat_map(|(large, small)| [*small, *large])
+        .take(2 * half)
+        .collect();
     mixed.truncate(large_first.len());
     let orders = [large_first, small_first, mixed];
     orders.iter().all(|order| {
