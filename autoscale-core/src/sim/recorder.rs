@@ -61,18 +61,14 @@ impl Recorder {
             ready: ready as u32,
             alive,
             spot,
-            pending: world.cluster.pending,
+            pending: world.cluster.pending(),
         });
     }
 
     /// Nodes that hold what all wanted pods ask for.
     fn need(&self, world: &World) -> u32 {
         let daemon = world.cluster.daemon;
-        let (mut cpu, mut memory) = (0_u64, 0_u64);
-        for running in &world.cluster.workloads {
-            cpu += u64::from(running.desired) * running.spec.requests.cpu_milli;
-            memory += u64::from(running.desired) * running.spec.requests.memory;
-        }
+        let [cpu, memory] = world.cluster.wanted;
         let by_cpu = cpu.div_ceil(self.node_milli.saturating_sub(daemon.cpu_milli).max(1));
         let by_memory = memory.div_ceil(self.node_memory.saturating_sub(daemon.memory).max(1));
         by_cpu.max(by_memory) as u32
