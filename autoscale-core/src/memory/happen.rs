@@ -172,7 +172,7 @@ impl World {
 }
 
 /// The labels of a node: of its pool and its shape, and those every node has.
-fn labels(
+pub(super) fn labels(
     name: &NodeName,
     offering: &Offering,
     shape: Option<&Shape>,

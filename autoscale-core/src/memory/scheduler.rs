@@ -6,11 +6,17 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::data::view::{Constraints, Spread, TaintEffect};
-use crate::words::{Extended, Resources, Timestamp};
+use crate::data::view::{Constraints, Spread, Taint, TaintEffect};
+#[cfg(feature = "sim")]
+use crate::data::{order::Offering, policy::Purchase, view::Pod};
+use crate::words::{Extended, Resources, Timestamp, Zone};
+#[cfg(feature = "sim")]
+use crate::words::{NodeName, PoolName, ShapeName};
 
 use super::cluster::{Cluster, NodeState};
 use super::workload::Workload;
+#[cfg(feature = "sim")]
+use super::{happen::labels, world::World};
 
 /// With so many nodes grown, all nodes are looked at rather than those.
 const FEW: usize = 16;
@@ -190,7 +196,7 @@ impl Cluster {
             && admits(node, &ask.constraints)
             && self.spreads(node, &ask.constraints.spread, ask.namespace.as_deref()))
         .then(|| {
-            let cold = |taint: &crate::data::view::Taint| {
+            let cold = |taint: &Taint| {
                 taint.effect == TaintEffect::PreferNoSchedule
                     && !ask.constraints.tolerations.iter().any(|toleration| toleration.covers(taint))
             };
@@ -254,9 +260,35 @@ fn first(nodes: impl Iterator<Item = (u32, Welcome)>) -> Option<u32> {
 
 /// Whether labels, taints and zone of a node let a pod come.
 fn admits(node: &NodeState, constraints: &Constraints) -> bool {
-    node.taints.iter().all(|taint| constraints.tolerates(taint))
-        && constraints.volume_zones.as_ref().is_none_or(|zones| zones.contains(&node.zone))
-        && constraints.selects(|label| node.labels.get(label).map(String::as_str))
+    welcomes(&node.labels, &node.taints, &node.zone, constraints)
+}
+
+fn welcomes(
+    labels: &BTreeMap<String, String>,
+    taints: &[Taint],
+    zone: &Zone,
+    constraints: &Constraints,
+) -> bool {
+    taints.iter().all(|taint| constraints.tolerates(taint))
+        && constraints.volume_zones.as_ref().is_none_or(|zones| zones.contains(zone))
+        && constraints.selects(|label| labels.get(label).map(String::as_str))
+}
+
+#[cfg(feature = "sim")]
+impl World {
+    /// Whether an empty new node of a pool could hold a pod, in one of these zones.
+    pub(crate) fn could_seat(&self, pool: &PoolName, shape: &ShapeName, zones: &[Zone], pod: &Pod) -> bool {
+        let Some(shape) = self.settings.shape(shape) else { return false };
+        let (name, pool) = (NodeName::new("new").expect("letters"), self.settings.pool_of(pool));
+        let taints = pool.map(|pool| pool.taints.as_slice()).unwrap_or_default();
+        pod.requests.plus(&self.settings.daemon).fits(&shape.allocatable)
+            && pod.extended.fits(&shape.extended)
+            && zones.iter().any(|zone| {
+                let offering = Offering::new(zone.clone(), Purchase::OnDemand, shape.name.clone());
+                let labels = labels(&name, &offering, Some(shape), pool);
+                welcomes(&labels, taints, zone, &pod.constraints)
+            })
+    }
 }
 
 #[cfg(test)]

@@ -110,7 +110,7 @@ impl Engine<'_> {
             Change::Template => "policy-template",
             Change::Back => "policy-back",
         };
-        self.policy = scenario::policy_of(self.config.scale, change);
+        self.policy = scenario::policy_of(self.config.scenario, self.config.scale, change);
         self.driver = self.driver_of(self.policy.clone());
         let net = &mut *self.wire.lock();
         net.chaos.count(name);

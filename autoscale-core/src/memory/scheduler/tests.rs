@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::data::policy::{Policy, PoolPolicy, Purchase, Shape};
-use crate::data::view::{Operator, Pod, Requirement, Scope, Taint, Toleration};
+use crate::data::view::{Operator, Pod, Requirement, Scope, Toleration};
 use crate::memory::{Keep, Pool, Rng, Settings, World};
-use crate::words::{ClusterId, PoolName, ShapeName, Span, Zone};
+use crate::words::{ClusterId, PoolName, ShapeName, Span};
 
 fn zone(name: &str) -> Zone {
     Zone::new(name).unwrap()
