@@ -76,7 +76,7 @@ pub(crate) struct Cloud {
     pub(crate) next: u32,
     ids: BTreeMap<InstanceId, u32>,
     tokens: BTreeMap<Token, u32>,
-    listed: Vec<u32>,
+    listed: BTreeSet<u32>,
     /// Alive or on their way out.
     active: BTreeSet<u32>,
     capacity: BTreeMap<Offering, u32>,
@@ -177,7 +177,7 @@ impl Cloud {
             shown: (Phase::Pending, now),
         };
         self.machines.insert(index, machine);
-        self.listed.push(index);
+        self.listed.insert(index);
         self.active.insert(index);
         index
     }
@@ -202,21 +202,17 @@ impl Cloud {
             }
             return Ok(Ok(Launched::new(machine.id.clone())));
         }
-        let shape = settings.shapes.iter().find(|shape| shape.name == order.offering.shape);
+        let shape = settings.shape(&order.offering.shape);
         let (true, Some(shape)) = (settings.zones.contains(&order.offering.zone), shape) else {
             return error(ErrorKind::Invalid);
         };
         if order.cluster != settings.cluster {
             return error(ErrorKind::Denied { action: "RunInstances".to_owned() });
         }
-        let workers = self.alive().filter(|(_, machine)| machine.ownership != Ownership::ControlPlane);
-        let (mut all, mut same) = (0_u32, 0_u32);
-        for (_, machine) in workers {
-            all += 1;
-            same += u32::from(machine.offering == order.offering);
-        }
-        let full = self.capacity.get(&order.offering).is_some_and(|most| same >= *most)
-            || settings.quota.is_some_and(|most| all >= most)
+        let workers = || self.alive().filter(|(_, machine)| machine.ownership != Ownership::ControlPlane);
+        let same = || workers().filter(|(_, machine)| machine.offering == order.offering).count();
+        let full = self.capacity.get(&order.offering).is_some_and(|most| same() >= *most as usize)
+            || settings.quota.is_some_and(|most| workers().count() >= most as usize)
             || self.outages.get(&order.offering.zone).is_some_and(|until| now < *until);
         if full {
             self.refused_for_capacity += 1;
@@ -240,7 +236,7 @@ impl Cloud {
                 self.tokens.remove(token);
             }
         }
-        self.listed.retain(|listed| *listed != index);
+        self.listed.remove(&index);
     }
 
     /// Whom `order` may end: `None` if it is gone or on its way out already.

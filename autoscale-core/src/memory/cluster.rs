@@ -1,10 +1,12 @@
 //! The cluster: nodes, pods and their controllers, as they are.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
-use crate::data::view::CordonMark;
-use crate::words::{NodeName, NodeUid, PodUid, PoolName, Resources, Timestamp, Ver, Zone};
+use crate::data::view::{CordonMark, Taint};
+use crate::words::{Extended, NodeName, NodeUid, PodUid, PoolName, Resources, Timestamp, Ver, Zone};
 
+use super::room::Room;
+use super::scheduler::Lines;
 use super::workload::{Running, Workload, WorkloadId};
 
 /// A Node object. Its number is that of its instance, so that numbers sort as names do.
@@ -34,9 +36,13 @@ pub(crate) struct NodeState {
     pub(crate) created_at: Timestamp,
     pub(crate) allocatable: Resources,
     pub(crate) free: Resources,
+    pub(crate) extended: Extended,
+    pub(crate) free_extended: Extended,
+    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) taints: Vec<Taint>,
     pub(crate) pods: BTreeSet<u64>,
-    /// How many pods of each workload are up here, by the workload's number.
-    pub(crate) up: Vec<u32>,
+    /// How many pods of each workload are up here, by the workload's number; none of zero.
+    pub(crate) up: BTreeMap<u32, u32>,
 }
 
 impl NodeState {
@@ -85,7 +91,14 @@ pub(crate) struct Cluster {
     names: BTreeMap<NodeName, u32>,
     pub(crate) pods: BTreeMap<u64, PodState>,
     pub(crate) workloads: Vec<Running>,
-    pub(crate) pending: u32,
+    /// What all wanted pods ask for: thousandths of a CPU, and bytes.
+    pub(crate) wanted: [u64; 2],
+    pub(super) lines: Lines,
+    pub(super) room: Room,
+    /// Nodes whose measurements have to be taken again.
+    pub(super) changed: BTreeSet<u32>,
+    /// Whether all of them have to.
+    pub(super) all_changed: bool,
     pub(crate) pending_ms: u64,
     pending_at: Timestamp,
     /// How many pods came to run after so many milliseconds: all of them, and those that had to wait for a node.
@@ -93,8 +106,6 @@ pub(crate) struct Cluster {
     pub(crate) evictions: u64,
     /// What the DaemonSet's pod on every node asks for.
     pub(crate) daemon: Resources,
-    /// Whether the scheduler has something to look at.
-    pub(crate) dirty: bool,
     next_pod: u64,
     next_uid: u64,
 }
@@ -122,14 +133,33 @@ impl Cluster {
 
     pub(crate) fn add_workload(&mut self, spec: Workload, now: Timestamp) -> WorkloadId {
         let id = self.workloads.len() as u32;
-        self.workloads.push(Running::new(spec));
+        let (line, replicas) = (self.lines.of(&spec), spec.replicas);
+        self.workloads.push(Running::new(spec, line));
+        self.want(id, replicas);
         self.reconcile(id, now);
         WorkloadId(id)
     }
 
+    /// Sets how many pods a workload wants.
+    pub(super) fn want(&mut self, id: u32, desired: u32) {
+        let Some(running) = self.workloads.get_mut(id as usize) else { return };
+        let before = u64::from(std::mem::replace(&mut running.desired, desired));
+        let Resources { cpu_milli, memory, .. } = running.spec.requests;
+        for (sum, each) in self.wanted.iter_mut().zip([cpu_milli, memory]) {
+            *sum = sum
+                .saturating_add(each.saturating_mul(desired.into()))
+                .saturating_sub(each.saturating_mul(before));
+        }
+    }
+
+    /// Pods that wait for a node.
+    pub(crate) fn pending(&self) -> u32 {
+        self.lines.pods.len() as u32
+    }
+
     /// Adds the pending time up to `now`.
     pub(crate) fn account(&mut self, now: Timestamp) {
-        self.pending_ms += u64::from(self.pending) * now.since(self.pending_at).as_millis();
+        self.pending_ms += u64::from(self.pending()) * now.since(self.pending_at).as_millis();
         self.pending_at = now;
     }
 
@@ -145,12 +175,18 @@ impl Cluster {
         self.nodes.insert(index, node);
         if host {
             let pod = self.make_pod(None, now);
-            self.place(pod, index, self.daemon, now);
+            self.place(pod, index, now);
             if let Some(pod) = self.pods.get_mut(&pod) {
                 pod.started = ready;
             }
         }
-        self.dirty = true;
+        self.opened(index);
+    }
+
+    /// A node takes pods again, or is new.
+    pub(super) fn opened(&mut self, index: u32) {
+        self.lines.grew(index);
+        self.changed.insert(index);
     }
 
     /// Deletes a Node object: its pods are lost, and made again by their controllers.
@@ -162,6 +198,8 @@ impl Cluster {
         }
         if let Some(node) = self.nodes.remove(&index) {
             self.names.remove(&node.name);
+            self.room.set(index, Resources::default());
+            self.changed.insert(index);
         }
     }
 
@@ -173,7 +211,10 @@ impl Cluster {
         }
         node.ready = ready;
         node.unready_since = (!ready).then_some(now);
-        self.dirty |= ready;
+        self.changed.insert(index);
+        if ready {
+            self.lines.grew(index);
+        }
         let pods: Vec<u64> = node.pods.iter().copied().collect();
         for pod in pods {
             let gone = self.pods.get(&pod).is_some_and(|pod| pod.deleted_at.is_some_and(|end| end <= now));
@@ -195,14 +236,18 @@ impl Cluster {
             return;
         }
         state.up = up;
-        let slot = workload as usize;
-        if node.up.len() <= slot {
-            node.up.resize(slot + 1, 0);
+        let step = |count: &mut u32| *count = if up { *count + 1 } else { count.saturating_sub(1) };
+        let here = node.up.entry(workload).or_default();
+        step(here);
+        if *here == 0 {
+            node.up.remove(&workload);
         }
-        let running = self.workloads.get_mut(slot);
-        for count in node.up.get_mut(slot).into_iter().chain(running.map(|running| &mut running.up)) {
-            *count = if up { *count + 1 } else { count.saturating_sub(1) };
-        }
+        self.changed.insert(index);
+        let Some(running) = self.workloads.get_mut(workload as usize) else { return };
+        step(&mut running.up);
+        running.ran |= up;
+        // The others of a shared load have another share now.
+        self.all_changed |= !running.spec.uses_requests;
     }
 
     /// A pod's containers run.
@@ -235,7 +280,8 @@ impl Cluster {
             if let Some(running) = self.workload_mut(workload) {
                 running.pods.remove(&pod);
                 if running.spec.kind.is_none() {
-                    running.desired = running.desired.saturating_sub(1);
+                    let left = running.desired.saturating_sub(1);
+                    self.want(workload, left);
                 }
             }
             self.reconcile(workload, now);
@@ -246,11 +292,14 @@ impl Cluster {
     pub(crate) fn remove_pod(&mut self, pod: u64, now: Timestamp) {
         self.delete_pod(pod, now, now);
         let Some(state) = self.pods.remove(&pod) else { return };
-        let Some(node) = state.node.and_then(|node| self.nodes.get_mut(&node)) else { return };
+        let Some(index) = state.node else { return };
+        let Some(node) = self.nodes.get_mut(&index) else { return };
         node.pods.remove(&pod);
         if let Some(workload) = state.workload.and_then(|id| self.workloads.get(id as usize)) {
             node.free = node.free.plus(&workload.spec.requests);
-            self.dirty = true;
+            node.free_extended = std::mem::take(&mut node.free_extended).plus(&workload.spec.extended);
+            self.room.set(index, node.free);
+            self.lines.grew(index);
         }
     }
 
@@ -262,11 +311,10 @@ impl Cluster {
         else {
             return;
         };
+        self.dequeue(workload, pod);
         if let Some(running) = self.workload_mut(workload) {
-            running.queue.retain(|queued| *queued != pod);
             running.pods.remove(&pod);
         }
-        self.pending -= 1;
         self.pods.remove(&pod);
         self.reconcile(workload, now);
     }
@@ -281,14 +329,11 @@ impl Cluster {
                 let pod = self.make_pod(Some(id), now);
                 let Some(running) = self.workload_mut(id) else { return };
                 running.pods.insert(pod);
-                running.queue.push_back(pod);
-                self.pending += 1;
-                self.dirty = true;
-            } else if let Some(pod) = running.queue.back().copied().filter(|_| live > desired) {
+                self.enqueue(id, pod);
+            } else if let Some(pod) = running.queue.last().copied().filter(|_| live > desired) {
+                self.dequeue(id, pod);
                 let Some(running) = self.workload_mut(id) else { return };
-                running.queue.pop_back();
                 running.pods.remove(&pod);
-                self.pending -= 1;
                 self.pods.remove(&pod);
             } else {
                 return;
@@ -296,17 +341,33 @@ impl Cluster {
         }
     }
 
-    /// A running pod that its controller would delete first: on the node with most of its kind, the newest.
-    pub(crate) fn surplus(&self, id: u32) -> Option<u64> {
-        let running = self.workload(id)?;
-        if running.pods.len() <= running.desired as usize {
-            return None;
+    /// The running pods that its controller deletes, in this order: from the node with most of its kind, the newest.
+    pub(super) fn surplus(&self, id: u32) -> Vec<u64> {
+        let Some(running) = self.workload(id) else { return Vec::new() };
+        let too_many = running.pods.len().saturating_sub(running.desired as usize);
+        if too_many == 0 {
+            return Vec::new();
         }
-        let here = |pod: &u64| {
-            let node = self.pods.get(pod)?.node?;
-            self.nodes.get(&node)?.up.get(id as usize).copied()
-        };
-        running.pods.iter().copied().max_by_key(|pod| (here(pod), *pod))
+        let mut places: BTreeMap<u32, Vec<u64>> = BTreeMap::new();
+        for pod in &running.pods {
+            if let Some(node) = self.pods.get(pod).and_then(|pod| pod.node) {
+                places.entry(node).or_default().push(*pod);
+            }
+        }
+        let up = |node: &u32| self.nodes.get(node)?.up.get(&id).copied();
+        let mut fullest: BinaryHeap<(u32, u64, u32)> = places
+            .iter()
+            .filter_map(|(node, pods)| Some((up(node).unwrap_or(0), *pods.last()?, *node)))
+            .collect();
+        let mut gone = Vec::new();
+        while let Some((count, pod, node)) = fullest.pop().filter(|_| gone.len() < too_many) {
+            gone.push(pod);
+            let Some(pods) = places.get_mut(&node) else { continue };
+            pods.pop();
+            let was_up = self.pods.get(&pod).is_some_and(|pod| pod.up);
+            fullest.extend(pods.last().map(|next| (count.saturating_sub(was_up.into()), *next, node)));
+        }
+        gone
     }
 
     pub(crate) fn make_pod(&mut self, workload: Option<u32>, now: Timestamp) -> u64 {
@@ -326,11 +387,18 @@ impl Cluster {
     }
 
     /// Binds a pod to a node.
-    pub(crate) fn place(&mut self, pod: u64, index: u32, requests: Resources, now: Timestamp) {
+    pub(crate) fn place(&mut self, pod: u64, index: u32, now: Timestamp) {
         let (Some(state), Some(node)) = (self.pods.get_mut(&pod), self.nodes.get_mut(&index)) else { return };
         state.node = Some(index);
         state.bound_at = Some(now);
         node.pods.insert(pod);
-        node.free = node.free.minus(&requests);
+        match state.workload.and_then(|id| self.workloads.get(id as usize)).map(|running| &running.spec) {
+            Some(spec) => {
+                node.free = node.free.minus(&spec.requests);
+                node.free_extended = std::mem::take(&mut node.free_extended).minus(&spec.extended);
+            }
+            None => node.free = node.free.minus(&self.daemon),
+        }
+        self.room.set(index, node.free);
     }
 }

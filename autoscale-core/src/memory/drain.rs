@@ -25,10 +25,8 @@ impl Cluster {
                 }
             }
         }
-        for running in &self.workloads {
-            for (number, pod) in running.queue.iter().filter_map(|pod| Some((pod, self.pods.get(pod)?))) {
-                view.pods.push(self.show_pod(*number, pod, &mut budgets));
-            }
+        for (number, pod) in self.lines.pods.iter().filter_map(|pod| Some((pod, self.pods.get(pod)?))) {
+            view.pods.push(self.show_pod(*number, pod, &mut budgets));
         }
         view.budgets = budgets.seen;
         view
@@ -57,9 +55,9 @@ impl Cluster {
                 shown.system_critical = running.spec.system_critical;
                 shown.eviction = running.spec.eviction;
                 shown.storage = running.spec.storage;
-                if running.spec.tolerates_everything {
-                    shown.constraints.tolerations = vec![Toleration::everything()];
-                }
+                shown.extended = running.spec.extended.clone();
+                shown.constraints = running.spec.constraints.clone();
+                shown.priority = running.spec.priority;
                 shown.budgets = budgets.of(id, running);
             }
             None => {
@@ -72,9 +70,8 @@ impl Cluster {
 
     /// One conditional write: uid and stamp are tested, and a lower stamp changes nothing.
     pub(crate) fn cordon(&mut self, order: &CordonOrder, away: bool, now: Timestamp) -> Cordoned {
-        let Some(node) = self.node_by_name(&order.node).and_then(|node| self.nodes.get_mut(&node)) else {
-            return Cordoned::Gone;
-        };
+        let Some(index) = self.node_by_name(&order.node) else { return Cordoned::Gone };
+        let Some(node) = self.nodes.get_mut(&index) else { return Cordoned::Gone };
         if node.uid != order.node_uid {
             return Cordoned::Gone;
         }
@@ -85,7 +82,10 @@ impl Cluster {
         node.unschedulable = away;
         node.marked_since = away.then(|| node.marked_since.unwrap_or(now));
         node.mark = away.then(|| order.mark.clone());
-        self.dirty |= !away;
+        self.changed.insert(index);
+        if !away {
+            self.lines.grew(index);
+        }
         Cordoned::Done
     }
 
@@ -176,9 +176,9 @@ fn show(node: &NodeState) -> Node {
         keep: node.keep,
         created_at: node.created_at,
         allocatable: node.allocatable,
-        extended: Default::default(),
-        labels: Default::default(),
-        taints: Vec::new(),
+        extended: node.extended.clone(),
+        labels: node.labels.clone(),
+        taints: node.taints.clone(),
     }
 }
 

@@ -1,11 +1,14 @@
 //! What happens in a world by itself.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use crate::data::order::Offering;
+use crate::data::policy::Shape;
 use crate::data::view::{Ownership, Phase};
 use crate::words::{NodeName, Span, Timestamp, Zone};
 
 use super::cluster::NodeState;
+use super::settings::Pool;
 use super::world::World;
 
 /// What happens by itself, and to whom.
@@ -45,8 +48,15 @@ impl World {
             self.plan_at(until.after(Span::from_secs(5)), Event::Join(index));
             return;
         }
+        let name = NodeName::new(format!("node-{index:05}")).expect("letters, a dash and digits");
+        let shape = self.settings.shape(&machine.offering.shape);
+        let extended = shape.map(|shape| shape.extended.clone()).unwrap_or_default();
+        let pool = machine.pool.as_ref().and_then(|pool| self.settings.pool_of(pool));
+        let control_plane = machine.ownership == Ownership::ControlPlane;
         let node = NodeState {
-            name: NodeName::new(format!("node-{index:05}")).expect("letters, a dash and digits"),
+            labels: labels(&name, &machine.offering, shape, pool),
+            taints: pool.filter(|_| !control_plane).map(|pool| pool.taints.clone()).unwrap_or_default(),
+            name,
             uid: self.cluster.fresh_uid(),
             provider_id: format!("mem:///{}/{}", machine.offering.zone, machine.id),
             address: machine.address.clone(),
@@ -59,15 +69,17 @@ impl World {
             stamp: None,
             marked_since: None,
             meddled_at: None,
-            control_plane: machine.ownership == Ownership::ControlPlane,
+            control_plane,
             keep: false,
             nameless: machine.nameless,
             twin: machine.twin,
             created_at: self.now,
             allocatable: machine.allocatable,
             free: machine.allocatable,
+            free_extended: extended.clone(),
+            extended,
             pods: BTreeSet::new(),
-            up: Vec::new(),
+            up: BTreeMap::new(),
         };
         self.cluster.add_node(index, node);
     }
@@ -76,7 +88,7 @@ impl World {
         let now = self.now;
         match event {
             Event::Scrape => {
-                self.metrics.scrape(&self.cluster, now);
+                self.metrics.scrape(&mut self.cluster, now);
                 self.plan(self.settings.scrape, Event::Scrape);
             }
             Event::Running(index) => {
@@ -157,4 +169,25 @@ impl World {
             self.end(index);
         }
     }
+}
+
+/// The labels of a node: of its pool and its shape, and those every node has.
+pub(super) fn labels(
+    name: &NodeName,
+    offering: &Offering,
+    shape: Option<&Shape>,
+    pool: Option<&Pool>,
+) -> BTreeMap<String, String> {
+    let mut labels = pool.map(|pool| pool.labels.clone()).unwrap_or_default();
+    if let Some(shape) = shape {
+        labels.extend(shape.labels.clone());
+    }
+    for (key, value) in [
+        ("kubernetes.io/hostname", name.to_string()),
+        ("node.kubernetes.io/instance-type", offering.shape.to_string()),
+        ("topology.kubernetes.io/zone", offering.zone.to_string()),
+    ] {
+        labels.insert(key.to_owned(), value);
+    }
+    labels
 }

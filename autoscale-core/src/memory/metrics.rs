@@ -3,18 +3,32 @@
 use std::collections::BTreeMap;
 
 use crate::data::view::{Reading, Sample, SignalQuery};
-use crate::words::{Fixed, PoolName, SignalName, Timestamp};
+use crate::words::{Fixed, PoolName, Timestamp};
 
-use super::cluster::Cluster;
+use super::cluster::{Cluster, NodeState};
 
-/// The last measurements.
+/// The last measurements. Between two of them only what has changed is measured anew.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Metrics {
-    last: BTreeMap<SignalQuery, (Fixed, Timestamp)>,
+    /// What each open node is a part of, and its part.
+    parts: BTreeMap<u32, (PoolName, Amounts)>,
+    pools: BTreeMap<PoolName, Total>,
+    at: Timestamp,
     /// Signals that a user set and that stay as they are.
     set: BTreeMap<SignalQuery, Fixed>,
+    /// Signals that show something else until the next measurement, or nothing.
+    bent: BTreeMap<SignalQuery, Option<(Fixed, Timestamp)>>,
     /// Until when the source does not answer.
     pub(crate) silent_until: Option<Timestamp>,
+}
+
+/// Used and offered: thousandths of a CPU, then bytes.
+type Amounts = [u64; 4];
+
+#[derive(Clone, Debug, Default)]
+struct Total {
+    nodes: u32,
+    amounts: Amounts,
 }
 
 impl Metrics {
@@ -29,42 +43,73 @@ impl Metrics {
     /// A measurement of something else, until the next scrape; or none.
     #[cfg(all(test, feature = "conformance"))]
     pub(crate) fn measured(&mut self, query: SignalQuery, number: Option<(Fixed, Timestamp)>) {
-        match number {
-            Some(number) => self.last.insert(query, number),
-            None => self.last.remove(&query),
-        };
+        self.bent.insert(query, number);
     }
 
     /// Measures `cpu` and `memory` of each pool over its Ready, schedulable nodes.
-    pub(crate) fn scrape(&mut self, cluster: &Cluster, now: Timestamp) {
-        let mut pools: BTreeMap<&PoolName, [u64; 4]> = BTreeMap::new();
-        let usage: Vec<(u64, u64)> = cluster
-            .workloads
-            .iter()
-            .map(|running| (running.usage_milli(), running.spec.requests.memory))
-            .collect();
-        for node in cluster.nodes.values().filter(|node| node.is_open()) {
-            let Some(pool) = &node.pool else { continue };
-            let (mut cpu, mut memory) = (cluster.daemon.cpu_milli / 2, cluster.daemon.memory);
-            for (up, (milli, bytes)) in node.up.iter().zip(&usage) {
-                cpu += u64::from(*up) * milli;
-                memory += u64::from(*up) * bytes;
+    pub(crate) fn scrape(&mut self, cluster: &mut Cluster, now: Timestamp) {
+        self.bent.clear();
+        self.at = now;
+        let changed = std::mem::take(&mut cluster.changed);
+        if std::mem::take(&mut cluster.all_changed) {
+            self.parts.clear();
+            self.pools.clear();
+            for (index, node) in &cluster.nodes {
+                self.add(*index, node, cluster);
             }
-            let [cpu_used, cpu_all, memory_used, memory_all] = pools.entry(pool).or_default();
-            *cpu_used += cpu.min(node.allocatable.cpu_milli);
-            *cpu_all += node.allocatable.cpu_milli;
-            *memory_used += memory.min(node.allocatable.memory);
-            *memory_all += node.allocatable.memory;
+            return;
         }
-        self.last.clear();
-        for (pool, [cpu_used, cpu_all, memory_used, memory_all]) in pools {
-            for (name, used, all) in [("cpu", cpu_used, cpu_all), ("memory", memory_used, memory_all)] {
-                let signal = SignalName::new(name).expect("lower-case letters");
-                if let Some(value) = Fixed::fraction(used, all) {
-                    self.last.insert(SignalQuery::new(pool.clone(), signal), (value, now));
-                }
+        for index in changed {
+            self.drop_part(index);
+            if let Some(node) = cluster.nodes.get(&index) {
+                self.add(index, node, cluster);
             }
         }
+    }
+
+    fn add(&mut self, index: u32, node: &NodeState, cluster: &Cluster) {
+        let Some(pool) = node.pool.as_ref().filter(|_| node.is_open()) else { return };
+        let (mut cpu, mut memory) = (cluster.daemon.cpu_milli / 2, cluster.daemon.memory);
+        for (workload, up) in &node.up {
+            if let Some(running) = cluster.workload(*workload) {
+                cpu += u64::from(*up) * running.usage_milli();
+                memory += u64::from(*up) * running.spec.requests.memory;
+            }
+        }
+        let all = node.allocatable;
+        let part = [cpu.min(all.cpu_milli), all.cpu_milli, memory.min(all.memory), all.memory];
+        if !self.pools.contains_key(pool) {
+            self.pools.insert(pool.clone(), Total::default());
+        }
+        if let Some(total) = self.pools.get_mut(pool) {
+            total.nodes += 1;
+            total.amounts.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
+        }
+        self.parts.insert(index, (pool.clone(), part));
+    }
+
+    fn drop_part(&mut self, index: u32) {
+        let Some((pool, part)) = self.parts.remove(&index) else { return };
+        let Some(total) = self.pools.get_mut(&pool) else { return };
+        total.nodes -= 1;
+        total.amounts.iter_mut().zip(part).for_each(|(sum, part)| *sum -= part);
+        if total.nodes == 0 {
+            self.pools.remove(&pool);
+        }
+    }
+
+    /// What was measured last.
+    fn last(&self, query: &SignalQuery) -> Option<(Fixed, Timestamp)> {
+        if let Some(bent) = self.bent.get(query) {
+            return *bent;
+        }
+        let [cpu_used, cpu_all, memory_used, memory_all] = self.pools.get(&query.pool)?.amounts;
+        let value = match query.signal.as_str() {
+            "cpu" => Fixed::fraction(cpu_used, cpu_all),
+            "memory" => Fixed::fraction(memory_used, memory_all),
+            _ => None,
+        };
+        Some((value?, self.at))
     }
 
     /// One sample for each query.
@@ -77,8 +122,8 @@ impl Metrics {
             if let Some(value) = self.set.get(query) {
                 return Reading::Value { value: *value, age: Default::default() };
             }
-            match self.last.get(query) {
-                Some((value, at)) => Reading::Value { value: *value, age: now.since(*at) },
+            match self.last(query) {
+                Some((value, at)) => Reading::Value { value, age: now.since(at) },
                 None => Reading::Missing { why: "empty result".to_owned() },
             }
         };

@@ -44,6 +44,7 @@ mod people;
 mod ports;
 mod quick;
 mod rng;
+mod room;
 mod scheduler;
 mod settings;
 mod store;
@@ -53,7 +54,7 @@ mod world;
 pub use ports::{CountedIds, MemoryClock, MemoryDrainer, MemoryMetrics, MemoryProvider, MemoryStore, Shared};
 pub use quick::{block_on, quick};
 pub use rng::Rng;
-pub use settings::{BEGINNING, Settings};
+pub use settings::{BEGINNING, Pool, Settings};
 pub use workload::{Keep, Workload, WorkloadId};
 pub use world::World;
 

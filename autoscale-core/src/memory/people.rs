@@ -20,7 +20,7 @@ impl World {
         };
         let index = self.boot(New {
             ownership: Ownership::Ours,
-            pool: Some(self.settings.pool.clone()),
+            pool: self.settings.pool().cloned(),
             offering: Offering::new(zone, Purchase::OnDemand, shape.name),
             pinned: String::new(),
             allocatable: shape.allocatable,
@@ -45,7 +45,7 @@ impl World {
 
     /// A person copies the tags of a worker onto the control plane.
     pub(crate) fn copy_tags(&mut self) {
-        let pool = self.settings.pool.clone();
+        let pool = self.settings.pool().cloned();
         let worker = self.cloud.alive().find_map(|(_, machine)| machine.token.clone());
         let token: Option<Token> = worker;
         let masters: Vec<u32> = self
@@ -56,7 +56,7 @@ impl World {
             .collect();
         for index in masters {
             if let Some(machine) = self.cloud.machine_mut(index) {
-                (machine.pool, machine.token) = (Some(pool.clone()), token.clone());
+                (machine.pool, machine.token) = (pool.clone(), token.clone());
             }
         }
     }
@@ -125,29 +125,23 @@ impl World {
     /// Somebody binds a waiting pod to a node by hand, cordoned or not.
     pub(crate) fn bind_by_hand(&mut self, index: u32) -> bool {
         let now = self.now;
-        let waiting = self.cluster.workloads.iter().position(|running| !running.queue.is_empty());
+        let waiting = self.cluster.lines.pods.first().and_then(|pod| self.cluster.pods.get(pod)?.workload);
         let workload = waiting.unwrap_or(0);
-        let Some(running) = self.cluster.workloads.get(workload) else { return false };
-        let requests = running.spec.requests;
-        let fits = self
-            .cluster
-            .nodes
-            .get(&index)
-            .is_some_and(|node| node.ready && !node.control_plane && requests.fits(&node.free));
-        if !fits {
+        let Some(running) = self.cluster.workload(workload) else { return false };
+        let node = self.cluster.nodes.get(&index);
+        if !node.is_some_and(|node| self.cluster.could_hold(&running.spec, node)) {
             return false;
         }
         if waiting.is_none() {
-            if let Some(running) = self.cluster.workloads.get_mut(workload) {
-                running.desired += 1;
-            }
-            self.cluster.reconcile(workload as u32, now);
+            let more = running.desired + 1;
+            self.cluster.want(workload, more);
+            self.cluster.reconcile(workload, now);
         }
-        let Some(pod) = self.cluster.workloads.get_mut(workload).and_then(|r| r.queue.pop_front()) else {
-            return false;
-        };
-        self.cluster.pending = self.cluster.pending.saturating_sub(1);
-        self.cluster.place(pod, index, requests, now);
+        let first = self.cluster.workload(workload).and_then(|running| running.queue.first().copied());
+        let Some(pod) = first else { return false };
+        self.cluster.account(now);
+        self.cluster.dequeue(workload, pod);
+        self.cluster.place(pod, index, now);
         if let Some(node) = self.cluster.nodes.get_mut(&index) {
             node.meddled_at = Some(now);
         }

@@ -1,50 +1,235 @@
-//! The scheduler: first fit by requests, over open nodes in the order of their names, the oldest pod first.
+//! The scheduler: first fit over open nodes in the order of their names, the highest priority and then the oldest pod
+//! first. It honours what pods ask of their nodes beside room. Nothing is preempted, and a cordon keeps everybody away.
+//!
+//! It is the judge of what is decided elsewhere, and shares no code with it.
 
-use crate::words::Timestamp;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::cluster::Cluster;
+use crate::data::view::{Constraints, Spread, Taint, TaintEffect};
+#[cfg(feature = "sim")]
+use crate::data::{order::Offering, policy::Purchase, view::Pod};
+use crate::words::{Extended, Resources, Timestamp, Zone};
+#[cfg(feature = "sim")]
+use crate::words::{NodeName, PoolName, ShapeName};
+
+use super::cluster::{Cluster, NodeState};
+use super::workload::Workload;
+#[cfg(feature = "sim")]
+use super::{happen::labels, world::World};
+
+/// With so many nodes grown, all nodes are looked at rather than those.
+const FEW: usize = 16;
+
+/// What a pod asks of its node.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Ask {
+    priority: i32,
+    requests: Resources,
+    extended: Extended,
+    constraints: Constraints,
+    /// Where that matters: groups that spread are of one namespace.
+    namespace: Option<String>,
+}
+
+/// Waiting pods that ask for the same: when the first finds no node, none does.
+#[derive(Clone, Debug)]
+struct Line {
+    ask: Ask,
+    pods: BTreeSet<u64>,
+    /// Whether the first found no node, and only nodes that have grown since could hold it.
+    stuck: bool,
+}
+
+/// Every pod that waits for a node.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Lines {
+    all: Vec<Line>,
+    known: BTreeMap<Ask, u32>,
+    /// Those with pods in them.
+    busy: BTreeSet<u32>,
+    /// Of those, the ones that pods have joined since the scheduler last looked.
+    joined: BTreeSet<u32>,
+    /// Nodes that have more room, or are open, since then.
+    grown: BTreeSet<u32>,
+    /// All waiting pods.
+    pub(super) pods: BTreeSet<u64>,
+}
+
+impl Lines {
+    /// The line for the pods of a workload.
+    pub(super) fn of(&mut self, spec: &Workload) -> u32 {
+        let spreads = matches!(spec.constraints.spread, Spread::OnePerNode { .. });
+        let ask = Ask {
+            priority: spec.priority,
+            requests: spec.requests,
+            extended: spec.extended.clone(),
+            constraints: spec.constraints.clone(),
+            namespace: spreads.then(|| spec.namespace.clone()),
+        };
+        let next = self.all.len() as u32;
+        let line = *self.known.entry(ask.clone()).or_insert(next);
+        if line == next {
+            self.all.push(Line { ask, pods: BTreeSet::new(), stuck: false });
+        }
+        line
+    }
+
+    fn line(&self, line: u32) -> Option<&Line> {
+        self.all.get(line as usize)
+    }
+
+    fn join(&mut self, line: u32, pod: u64) {
+        let Some(joined) = self.all.get_mut(line as usize) else { return };
+        joined.pods.insert(pod);
+        self.pods.insert(pod);
+        self.busy.insert(line);
+        self.joined.insert(line);
+    }
+
+    fn leave(&mut self, line: u32, pod: u64) {
+        let Some(left) = self.all.get_mut(line as usize) else { return };
+        left.pods.remove(&pod);
+        self.pods.remove(&pod);
+        if left.pods.is_empty() {
+            // Nobody tells an empty line what has grown.
+            left.stuck = false;
+            self.busy.remove(&line);
+        }
+    }
+
+    /// A node has more room, or is open.
+    pub(super) fn grew(&mut self, node: u32) {
+        self.grown.insert(node);
+    }
+
+    fn get_stuck(&mut self, line: u32) {
+        if let Some(line) = self.all.get_mut(line as usize) {
+            line.stuck = true;
+        }
+    }
+
+    /// The first pod of a line, by what is scheduled first.
+    fn head(&self, id: u32) -> Option<(Reverse<i32>, u64, u32)> {
+        let line = self.line(id)?;
+        Some((Reverse(line.ask.priority), *line.pods.first()?, id))
+    }
+}
 
 impl Cluster {
+    /// A pod begins to wait for a node.
+    pub(super) fn enqueue(&mut self, id: u32, pod: u64) {
+        let Some(running) = self.workloads.get_mut(id as usize) else { return };
+        running.queue.insert(pod);
+        self.lines.join(running.line, pod);
+    }
+
+    /// A pod waits no longer.
+    pub(super) fn dequeue(&mut self, id: u32, pod: u64) {
+        let Some(running) = self.workloads.get_mut(id as usize) else { return };
+        running.queue.remove(&pod);
+        self.lines.leave(running.line, pod);
+    }
+
     /// Binds what can be bound, and gives the pods that were; the rest is marked unschedulable.
-    ///
-    /// Pods of one workload ask for the same, so that one that finds no node stands for all behind it.
     pub(crate) fn schedule(&mut self, now: Timestamp) -> Vec<u64> {
-        if !std::mem::take(&mut self.dirty) || self.pending == 0 {
+        let joined = std::mem::take(&mut self.lines.joined);
+        let grown = std::mem::take(&mut self.lines.grown);
+        if self.lines.pods.is_empty() || (joined.is_empty() && grown.is_empty()) {
             return Vec::new();
         }
         self.account(now);
+        let few = grown.len() <= FEW;
+        let hopeful = |id: &u32| {
+            let Some(line) = self.lines.line(*id) else { return false };
+            joined.contains(id)
+                || !line.stuck
+                || !few
+                || grown.iter().any(|node| self.takes(&line.ask, *node).is_some())
+        };
+        let looked: Vec<u32> = if grown.is_empty() {
+            joined.iter().copied().collect()
+        } else {
+            self.lines.busy.iter().filter(|id| hopeful(id)).copied().collect()
+        };
+        let mut heads: BTreeSet<_> = looked.into_iter().filter_map(|id| self.lines.head(id)).collect();
         let mut bound = Vec::new();
-        let mut heads: Vec<(u64, u32)> = Vec::new();
-        for (id, running) in (0..).zip(&self.workloads) {
-            heads.extend(running.queue.front().map(|pod| (*pod, id)));
-        }
-        while let Some((at, (pod, id))) =
-            heads.iter().copied().enumerate().min_by_key(|(_, (pod, id))| (*pod, *id))
-        {
-            let Some(running) = self.workloads.get_mut(id as usize) else { break };
-            let requests = running.spec.requests;
-            let room = self.nodes.iter().find(|(_, node)| node.is_open() && requests.fits(&node.free));
-            let Some(index) = room.map(|(index, _)| *index) else {
-                heads.remove(at);
+        while let Some((_, pod, id)) = heads.pop_first() {
+            let Some(line) = self.lines.line(id) else { continue };
+            let room = match line.stuck && few {
+                true => first(grown.iter().filter_map(|node| Some((*node, self.takes(&line.ask, *node)?)))),
+                false => self.room_for(&line.ask),
+            };
+            let Some(node) = room else {
+                self.lines.get_stuck(id);
                 self.mark_unschedulable(id, now);
                 continue;
             };
-            running.queue.pop_front();
-            match (running.queue.front(), heads.get_mut(at)) {
-                (Some(next), Some(head)) => *head = (*next, id),
-                _ => drop(heads.remove(at)),
+            if let Some(workload) = self.pods.get(&pod).and_then(|pod| pod.workload) {
+                self.dequeue(workload, pod);
             }
-            self.place(pod, index, requests, now);
-            self.pending -= 1;
+            self.place(pod, node, now);
             bound.push(pod);
+            heads.extend(self.lines.head(id));
         }
         bound
     }
 
-    /// Those already marked are at the front: pods come in at the back.
+    /// The first open node that can hold a pod; one that would rather not comes after all others.
+    fn room_for(&self, ask: &Ask) -> Option<u32> {
+        let mut unwilling = None;
+        let willing = self.room.first(&ask.requests, &mut |node| match self.takes(ask, node) {
+            Some(Welcome::Warm) => true,
+            Some(Welcome::Cold) => {
+                unwilling.get_or_insert(node);
+                false
+            }
+            None => false,
+        });
+        willing.or(unwilling)
+    }
+
+    /// Whether an open node can hold a pod.
+    fn takes(&self, ask: &Ask, index: u32) -> Option<Welcome> {
+        let node = self.nodes.get(&index).filter(|node| node.is_open() && ask.requests.fits(&node.free))?;
+        (ask.extended.fits(&node.free_extended)
+            && admits(node, &ask.constraints)
+            && self.spreads(node, &ask.constraints.spread, ask.namespace.as_deref()))
+        .then(|| {
+            let cold = |taint: &Taint| {
+                taint.effect == TaintEffect::PreferNoSchedule
+                    && !ask.constraints.tolerations.iter().any(|toleration| toleration.covers(taint))
+            };
+            if node.taints.iter().any(cold) { Welcome::Cold } else { Welcome::Warm }
+        })
+    }
+
+    /// Whether a node has no pod of the same group.
+    fn spreads(&self, node: &NodeState, spread: &Spread, namespace: Option<&str>) -> bool {
+        if !matches!(spread, Spread::OnePerNode { .. }) {
+            return true;
+        }
+        let specs = node.pods.iter().filter_map(|pod| self.workload(self.pods.get(pod)?.workload?));
+        !specs
+            .map(|running| &running.spec)
+            .any(|spec| spec.constraints.spread == *spread && Some(spec.namespace.as_str()) == namespace)
+    }
+
+    /// Whether a person may put a pod of a workload onto a node, open or not.
+    #[cfg(feature = "sim")]
+    pub(super) fn could_hold(&self, spec: &Workload, node: &NodeState) -> bool {
+        node.ready
+            && !node.control_plane
+            && spec.requests.fits(&node.free)
+            && spec.extended.fits(&node.free_extended)
+            && admits(node, &spec.constraints)
+            && self.spreads(node, &spec.constraints.spread, Some(&spec.namespace))
+    }
+
+    /// Those already marked are at the front: pods join at the back.
     fn mark_unschedulable(&mut self, id: u32, now: Timestamp) {
-        let Some(running) = self.workloads.get(id as usize) else { return };
-        for pod in running.queue.iter().rev() {
+        let Some(line) = self.lines.line(id) else { return };
+        for pod in line.pods.iter().rev() {
             match self.pods.get_mut(pod) {
                 Some(pod) if pod.unschedulable_since.is_none() => pod.unschedulable_since = Some(now),
                 _ => break,
@@ -52,3 +237,59 @@ impl Cluster {
         }
     }
 }
+
+/// How a node that can hold a pod takes it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Welcome {
+    Warm,
+    /// It has a taint that pods should rather keep away from.
+    Cold,
+}
+
+/// The first warm node, else the first.
+fn first(nodes: impl Iterator<Item = (u32, Welcome)>) -> Option<u32> {
+    let mut cold = None;
+    for (node, welcome) in nodes {
+        match welcome {
+            Welcome::Warm => return Some(node),
+            Welcome::Cold => drop(cold.get_or_insert(node)),
+        }
+    }
+    cold
+}
+
+/// Whether labels, taints and zone of a node let a pod come.
+fn admits(node: &NodeState, constraints: &Constraints) -> bool {
+    welcomes(&node.labels, &node.taints, &node.zone, constraints)
+}
+
+fn welcomes(
+    labels: &BTreeMap<String, String>,
+    taints: &[Taint],
+    zone: &Zone,
+    constraints: &Constraints,
+) -> bool {
+    taints.iter().all(|taint| constraints.tolerates(taint))
+        && constraints.volume_zones.as_ref().is_none_or(|zones| zones.contains(zone))
+        && constraints.selects(|label| labels.get(label).map(String::as_str))
+}
+
+#[cfg(feature = "sim")]
+impl World {
+    /// Whether an empty new node of a pool could hold a pod, in one of these zones.
+    pub(crate) fn could_seat(&self, pool: &PoolName, shape: &ShapeName, zones: &[Zone], pod: &Pod) -> bool {
+        let Some(shape) = self.settings.shape(shape) else { return false };
+        let (name, pool) = (NodeName::new("new").expect("letters"), self.settings.pool_of(pool));
+        let taints = pool.map(|pool| pool.taints.as_slice()).unwrap_or_default();
+        pod.requests.plus(&self.settings.daemon).fits(&shape.allocatable)
+            && pod.extended.fits(&shape.extended)
+            && zones.iter().any(|zone| {
+                let offering = Offering::new(zone.clone(), Purchase::OnDemand, shape.name.clone());
+                let labels = labels(&name, &offering, Some(shape), pool);
+                welcomes(&labels, taints, zone, &pod.constraints)
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,41 @@
 //! How a modelled cloud and cluster behave.
 
-use crate::data::policy::{PoolPolicy, Shape};
-use crate::words::{ClusterId, PoolName, Resources, Span, Timestamp, Zone};
+use std::collections::BTreeMap;
+
+use crate::data::policy::{Policy, PoolPolicy, Shape};
+use crate::data::view::Taint;
+use crate::words::{ClusterId, PoolName, Resources, ShapeName, Span, Timestamp, Zone};
 
 /// Monday, 2 March 2026, midnight UTC: when a world begins unless it is told otherwise.
 pub const BEGINNING: Timestamp = Timestamp::from_millis(1_772_409_600_000);
+
+/// A pool of workers, as its nodes show it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Pool {
+    /// Its name.
+    pub name: PoolName,
+    /// Labels of all its nodes.
+    pub labels: BTreeMap<String, String>,
+    /// Taints of all its nodes.
+    pub taints: Vec<Taint>,
+}
+
+impl Pool {
+    /// A pool whose nodes have no labels and taints of their own.
+    pub const fn new(name: PoolName) -> Self {
+        Self { name, labels: BTreeMap::new(), taints: Vec::new() }
+    }
+
+    fn of(pool: &PoolPolicy) -> Self {
+        Self { name: pool.name.clone(), labels: pool.labels.clone(), taints: pool.taints.clone() }
+    }
+}
+
+/// What the pool of a policy can launch.
+fn shapes(pool: &PoolPolicy) -> impl Iterator<Item = &Shape> {
+    pool.shapes.iter()
+}
 
 /// How a modelled cloud and cluster behave. Every range is drawn from evenly, by the world's seed.
 #[derive(Clone, Debug)]
@@ -16,8 +47,8 @@ pub struct Settings {
     pub zones: Vec<Zone>,
     /// What can be launched, and what a node of it offers.
     pub shapes: Vec<Shape>,
-    /// The pool of workers that [`add_worker`](super::World::add_worker) adds to.
-    pub pool: PoolName,
+    /// The pools of workers; [`add_worker`](super::World::add_worker) adds to the first.
+    pub pools: Vec<Pool>,
     /// When the world begins.
     pub beginning: Timestamp,
     /// From a launch to `Running`.
@@ -58,7 +89,7 @@ impl Settings {
             cluster,
             zones,
             shapes,
-            pool,
+            pools: vec![Pool::new(pool)],
             beginning: BEGINNING,
             boot: secs(15, 40),
             join: secs(20, 70),
@@ -79,6 +110,41 @@ impl Settings {
 
     /// A cloud that can launch what the pool of a policy asks for.
     pub fn for_pool(cluster: &ClusterId, pool: &PoolPolicy) -> Self {
-        Self::new(cluster.clone(), pool.name.clone(), pool.zones.clone(), pool.shapes.clone())
+        let shapes = shapes(pool).cloned().collect();
+        let settings = Self::new(cluster.clone(), pool.name.clone(), pool.zones.clone(), shapes);
+        Self { pools: vec![Pool::of(pool)], ..settings }
+    }
+
+    /// A cloud that can launch whatever any pool of a policy asks for, in every zone of any; `None` without a pool.
+    pub fn for_policy(policy: &Policy) -> Option<Self> {
+        let mut pools = policy.pools().values();
+        let mut settings = Self::for_pool(policy.cluster(), pools.next()?);
+        for pool in pools {
+            settings.pools.push(Pool::of(pool));
+            for zone in &pool.zones {
+                if !settings.zones.contains(zone) {
+                    settings.zones.push(zone.clone());
+                }
+            }
+            for shape in shapes(pool) {
+                if settings.shape(&shape.name).is_none() {
+                    settings.shapes.push(shape.clone());
+                }
+            }
+        }
+        Some(settings)
+    }
+
+    /// The name of the first pool.
+    pub(super) fn pool(&self) -> Option<&PoolName> {
+        self.pools.first().map(|pool| &pool.name)
+    }
+
+    pub(super) fn pool_of(&self, name: &PoolName) -> Option<&Pool> {
+        self.pools.iter().find(|pool| pool.name == *name)
+    }
+
+    pub(super) fn shape(&self, name: &ShapeName) -> Option<&Shape> {
+        self.shapes.iter().find(|shape| shape.name == *name)
     }
 }

@@ -1,9 +1,9 @@
 //! Workloads: controllers that make pods, and budgets over them.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 
-use crate::data::view::{Eviction, Storage};
-use crate::words::{Resources, Span};
+use crate::data::view::{Constraints, Eviction, Storage};
+use crate::words::{Extended, Resources, Span};
 
 /// A workload's number in its world.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -41,10 +41,16 @@ pub struct Workload {
     pub eviction: Eviction,
     /// Whether the pods keep data on their node.
     pub storage: Storage,
-    /// Whether the pods stay whatever taint their node has.
-    pub tolerates_everything: bool,
+    /// What each pod asks for beside.
+    pub extended: Extended,
+    /// What else each pod asks of its node.
+    pub constraints: Constraints,
+    /// The pods' priority; a higher one is scheduled first.
+    pub priority: i32,
     /// How much longer than others its pods take to end.
     pub grace: Span,
+    /// Whether each pod uses the CPU it asks for, whatever [`set_usage`](super::World::set_usage) says.
+    pub uses_requests: bool,
 }
 
 impl Workload {
@@ -60,9 +66,40 @@ impl Workload {
             system_critical: false,
             eviction: Eviction::Unsaid,
             storage: Storage::None,
-            tolerates_everything: false,
+            extended: Extended::none(),
+            constraints: Constraints::default(),
+            priority: 0,
             grace: Span::ZERO,
+            uses_requests: false,
         }
+    }
+
+    /// Asks for an amount of an extended resource, like `nvidia.com/gpu`.
+    #[must_use]
+    pub fn with_extended(mut self, name: impl Into<String>, amount: u64) -> Self {
+        self.extended = self.extended.with(name, amount);
+        self
+    }
+
+    /// Sets what else each pod asks of its node.
+    #[must_use]
+    pub fn with_constraints(mut self, constraints: Constraints) -> Self {
+        self.constraints = constraints;
+        self
+    }
+
+    /// Sets the pods' priority.
+    #[must_use]
+    pub const fn with_priority(mut self, priority: i32) -> Self {
+        self.priority = priority;
+        self
+    }
+
+    /// Lets each pod use the CPU it asks for.
+    #[must_use]
+    pub const fn with_usage_as_requested(mut self) -> Self {
+        self.uses_requests = true;
+        self
     }
 
     /// Adds a disruption budget.
@@ -79,10 +116,14 @@ pub(crate) struct Running {
     pub(crate) spec: Workload,
     /// How many pods are wanted.
     pub(crate) desired: u32,
+    /// The line its waiting pods stand in.
+    pub(super) line: u32,
+    /// Whether one of its pods ever ran.
+    pub(crate) ran: bool,
     /// Pods that are not being deleted.
     pub(crate) pods: BTreeSet<u64>,
     /// Of those, the ones without a node, oldest first.
-    pub(crate) queue: VecDeque<u64>,
+    pub(crate) queue: BTreeSet<u64>,
     /// Pods that run on a Ready node and are not being deleted.
     pub(crate) up: u32,
     /// What all of them together would use.
@@ -90,12 +131,15 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    pub(crate) const fn new(spec: Workload) -> Self {
+    /// A workload that wants no pods yet.
+    pub(super) const fn new(spec: Workload, line: u32) -> Self {
         Self {
-            desired: spec.replicas,
+            desired: 0,
             spec,
+            line,
+            ran: false,
             pods: BTreeSet::new(),
-            queue: VecDeque::new(),
+            queue: BTreeSet::new(),
             up: 0,
             demand_milli: 0,
         }
@@ -103,6 +147,9 @@ impl Running {
 
     /// What one running pod uses: its share of the demand, at most a quarter more than it asks for.
     pub(crate) fn usage_milli(&self) -> u64 {
+        if self.spec.uses_requests {
+            return self.spec.requests.cpu_milli;
+        }
         let most = self.spec.requests.cpu_milli.saturating_mul(5) / 4;
         self.demand_milli.checked_div(u64::from(self.up)).map_or(0, |share| share.min(most))
     }

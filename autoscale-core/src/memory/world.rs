@@ -5,6 +5,8 @@ use std::collections::BinaryHeap;
 
 use crate::data::order::Offering;
 use crate::data::policy::Purchase;
+#[cfg(feature = "sim")]
+use crate::data::policy::Shape;
 use crate::data::record::{IncomingNotice, NoticeKind};
 use crate::data::view::{Ownership, Phase, SignalQuery};
 use crate::words::{Fixed, InstanceId, NodeName, PoolName, ShapeName, SignalName, Span, Timestamp, Zone};
@@ -83,6 +85,16 @@ impl World {
         &mut self.settings
     }
 
+    /// Replaces machine types by others of the same name.
+    #[cfg(feature = "sim")]
+    pub(crate) fn set_shapes(&mut self, shapes: &[Shape]) {
+        for known in &mut self.settings.shapes {
+            if let Some(shape) = shapes.iter().find(|shape| shape.name == known.name) {
+                *known = shape.clone();
+            }
+        }
+    }
+
     /// The time in this world.
     pub const fn now(&self) -> Timestamp {
         self.now
@@ -106,12 +118,24 @@ impl World {
         self.settle();
     }
 
-    /// Adds a worker with a Ready node, as if launched before the world began.
+    /// Adds a worker with a Ready node to the first pool, as if launched before the world began.
     pub fn add_worker(&mut self, zone: &Zone, purchase: Purchase, shape: &ShapeName) -> Option<InstanceId> {
-        let shape = self.settings.shapes.iter().find(|known| known.name == *shape)?;
+        let pool = self.settings.pool()?.clone();
+        self.add_worker_to(&pool, zone, purchase, shape)
+    }
+
+    /// Adds a worker with a Ready node to a pool, as if launched before the world began.
+    pub fn add_worker_to(
+        &mut self,
+        pool: &PoolName,
+        zone: &Zone,
+        purchase: Purchase,
+        shape: &ShapeName,
+    ) -> Option<InstanceId> {
+        let shape = self.settings.shape(shape)?;
         let index = self.add_ready(New {
             ownership: Ownership::Ours,
-            pool: Some(self.settings.pool.clone()),
+            pool: Some(pool.clone()),
             offering: Offering::new(zone.clone(), purchase, shape.name.clone()),
             pinned: String::new(),
             allocatable: shape.allocatable,
@@ -130,10 +154,9 @@ impl World {
 
     /// Sets how many pods a workload wants.
     pub fn set_replicas(&mut self, id: WorkloadId, replicas: u32) {
-        let Some(running) = self.cluster.workload_mut(id.0) else { return };
-        running.desired = replicas;
+        self.cluster.want(id.0, replicas);
         self.cluster.reconcile(id.0, self.now);
-        while let Some(pod) = self.cluster.surplus(id.0) {
+        for pod in self.cluster.surplus(id.0) {
             let end = self.now.after(self.rng.span(self.settings.pod_grace.0, self.settings.pod_grace.1));
             self.cluster.delete_pod(pod, end, self.now);
             self.plan_at(end, Event::PodGone(pod));
@@ -143,8 +166,10 @@ impl World {
 
     /// Sets what all pods of a workload together use, in thousandths of a CPU.
     pub fn set_usage(&mut self, id: WorkloadId, cpu_milli: u64) {
-        if let Some(running) = self.cluster.workload_mut(id.0) {
+        let Some(running) = self.cluster.workload_mut(id.0) else { return };
+        if running.demand_milli != cpu_milli {
             running.demand_milli = cpu_milli;
+            self.cluster.all_changed = true;
         }
     }
 
@@ -232,16 +257,15 @@ impl World {
     /// Somebody cordons a node by hand, or uncordons it.
     pub fn cordon_by_hand(&mut self, node: &NodeName, away: bool) {
         let now = self.now;
-        let Some(node) = self.cluster.node_by_name(node).and_then(|node| self.cluster.nodes.get_mut(&node))
-        else {
-            return;
-        };
+        let Some(index) = self.cluster.node_by_name(node) else { return };
+        let Some(node) = self.cluster.nodes.get_mut(&index) else { return };
         node.unschedulable = away;
         if away {
+            self.cluster.changed.insert(index);
             self.lost(self.now);
         } else {
             node.meddled_at = Some(now);
-            self.cluster.dirty = true;
+            self.cluster.opened(index);
         }
         self.settle();
     }
@@ -258,8 +282,8 @@ impl World {
     }
 
     /// Pods that wait for a node.
-    pub const fn pending_pods(&self) -> u32 {
-        self.cluster.pending
+    pub fn pending_pods(&self) -> u32 {
+        self.cluster.pending()
     }
 
     /// Hours of worker instances alive so far, spot and on-demand.

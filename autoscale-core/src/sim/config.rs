@@ -4,10 +4,11 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::data::policy::Policy;
+use crate::data::policy::{Policy, Shape};
 use crate::words::Span;
 
 use super::blow::Blow;
+use super::pods::PodSpan;
 
 /// A named situation: a load curve, and what the cloud does to the nodes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -27,11 +28,13 @@ pub enum Scenario {
     ZoneOutage,
     /// Metrics stay away for an hour at the worst of times.
     MetricsOutage,
+    /// A day's curve, repeated, of about 1,000 nodes at its height, on a pool of spot nodes and one of on-demand nodes.
+    ThousandNodes,
 }
 
 impl Scenario {
     /// All of them, with the name each is called by.
-    pub const ALL: [(&'static str, Self); 7] = [
+    pub const ALL: [(&'static str, Self); 8] = [
         ("shop", Self::Shop),
         ("steady", Self::Steady),
         ("diurnal", Self::Diurnal),
@@ -39,7 +42,16 @@ impl Scenario {
         ("spot-storm", Self::SpotStorm),
         ("zone-outage", Self::ZoneOutage),
         ("metrics-outage", Self::MetricsOutage),
+        ("1000-nodes", Self::ThousandNodes),
     ];
+
+    /// How many times the load and the workloads of the others its own are.
+    const fn times(self) -> u32 {
+        match self {
+            Self::ThousandNodes => 100,
+            _ => 1,
+        }
+    }
 }
 
 impl fmt::Display for Scenario {
@@ -121,6 +133,10 @@ pub struct Config {
     pub policy: Option<Arc<Policy>>,
     /// A real load in place of the scenario's, in the order of time.
     pub load: Option<Vec<LoadPoint>>,
+    /// A list of pods in place of the scenario's workloads and load, in any order. Each uses what it asks for.
+    pub pods: Option<Arc<Vec<PodSpan>>>,
+    /// Machine types as the cloud really has them, in place of those of the same name in the policy.
+    pub shapes: Vec<Shape>,
     /// Whether the report has a log of every stored record and every effect.
     pub log: bool,
     /// How many times the scenario's load, and the sizes of its policy: 10 runs on 50 nodes and more.
@@ -140,9 +156,16 @@ impl Config {
             ticks: None,
             policy: None,
             load: None,
+            pods: None,
+            shapes: Vec::new(),
             log: false,
             scale: 1,
             script: Vec::new(),
         }
+    }
+
+    /// How many times the load and the workloads of the small scenarios.
+    pub(super) const fn times(&self) -> u32 {
+        self.scale.saturating_mul(self.scenario.times())
     }
 }

@@ -19,6 +19,7 @@ use super::hpa::{EVERY, Hpa};
 use super::load::Curve;
 use super::misfortune;
 use super::net::{Item, Net, Wire};
+use super::pods::List;
 use super::ports::ports;
 use super::recorder::Recorder;
 use super::report::Report;
@@ -72,6 +73,7 @@ pub(super) struct Engine<'a> {
     pub(super) swing_until: Timestamp,
     controllers: Vec<Hpa>,
     curve: Curve,
+    list: Option<List>,
     beginning: Timestamp,
     end: Timestamp,
     /// How many ticks are to come before faults cease, where the number of ticks decides that.
@@ -83,10 +85,14 @@ pub(super) struct Engine<'a> {
 
 impl<'a> Engine<'a> {
     fn new(config: &'a Config) -> Self {
-        let policy = config.policy.clone().unwrap_or_else(|| scenario::policy_of(config.scale, Change::Back));
+        let policy = scenario::policy_for(config);
         let rng = Rng::new(config.seed);
         let faulty = config.faults != Faults::None;
-        let (mut world, controllers) = scenario::world(&policy, config.seed, config.scale);
+        let (mut world, controllers) = match config.pods {
+            Some(_) => (scenario::empty_world(&policy, config.seed), Vec::new()),
+            None => scenario::world(&policy, config.seed, config.times()),
+        };
+        world.set_shapes(&config.shapes);
         let until = longest(config, &policy);
         let quiet_from = if faulty { until.minus(calm(until)) } else { until };
         let curve =
@@ -94,31 +100,22 @@ impl<'a> Engine<'a> {
         let rates = Rates::of(config.faults);
         world.settings_mut().list_lag = rates.list_lag;
         world.settings_mut().hang_per_million = rates.boot_hang;
-        if let Some(pool) = policy.pools().values().next() {
-            let purchase = pool.purchases.first().copied();
-            // Without faults a run begins in the middle of life, with the nodes that its load needs; with faults at
-            // `min`, so that the first fill is a part of the trial.
-            let mut workers = pool.min;
-            if !faulty {
-                let load = curve.at(Span::ZERO);
-                let asked: u64 = controllers.iter().map(|hpa| hpa.settle(&mut world, load)).sum();
-                let room =
-                    pool.first_shape().allocatable.cpu_milli.saturating_sub(world.cluster.daemon.cpu_milli);
-                // One more: whole pods leave a part of each node free.
-                workers = (asked.div_ceil(room.max(1)) as u32 + 1).clamp(pool.min, pool.max);
-            }
-            for zone in pool.zones.iter().cycle().take(workers as usize) {
-                if let Some(purchase) = purchase {
-                    world.add_worker(zone, purchase, &pool.first_shape().name);
-                }
-            }
-        }
+        // Without faults a run begins in the middle of life, with the nodes that its load needs; with faults at `min`, so
+        // that the first fill is a part of the trial.
+        let asked = (!faulty && config.pods.is_none()).then(|| {
+            let load = curve.at(Span::ZERO) * u64::from(config.times());
+            controllers.iter().map(|hpa| hpa.settle(&mut world, load)).sum()
+        });
+        scenario::furnish(&mut world, &policy, asked);
         let awkward = if rates.hostile { strike::awkward(&mut world) } else { Vec::new() };
         let truth = Truth::new(policy.clone(), repeat(config));
         let beginning = world.now();
         let mut net = Net::new(world, truth, Chaos::new(rates, rng.fork(3)), rng.fork(4));
         net.log = config.log.then(Vec::new);
-        net.plan(Span::ZERO, Item::Controllers);
+        if !controllers.is_empty() {
+            net.plan(Span::ZERO, Item::Controllers);
+        }
+        let list = config.pods.as_ref().map(|pods| List::new(pods, &mut net));
         net.plan(Span::ZERO, Item::Point);
         net.plan(Span::from_secs(10), Item::Tick);
         net.plan(Span::from_mins(10), Item::Patrol);
@@ -150,6 +147,7 @@ impl<'a> Engine<'a> {
             wire,
             controllers,
             curve,
+            list,
             beginning,
             end: beginning.after(until),
             ticks_left: config.ticks,
@@ -180,7 +178,7 @@ impl<'a> Engine<'a> {
         let net = &mut *self.wire.lock();
         net.world.advance_to(self.end);
         net.truth.finish(&net.world, self.config.faults != Faults::None);
-        self.recorder.finish(net, self.beginning)
+        self.recorder.finish(net, self.list.as_ref(), self.beginning)
     }
 
     /// A notice of the cloud is on its way; sometimes twice, sometimes late.
@@ -262,7 +260,7 @@ impl<'a> Engine<'a> {
             Item::Controllers => {
                 let swings = net.world.now() < self.swing_until;
                 let swing = if swings { 780 + at.as_millis() / 240_000 % 2 * 500 } else { 1_000 };
-                let load = self.curve.at(at) * u64::from(self.config.scale) * swing / 1_000;
+                let load = self.curve.at(at) * u64::from(self.config.times()) * swing / 1_000;
                 for controller in &mut self.controllers {
                     controller.step(&mut net.world, load);
                 }
@@ -277,6 +275,16 @@ impl<'a> Engine<'a> {
             Item::Blow(blow) => {
                 drop(net);
                 self.strike(blow);
+            }
+            Item::PodComes(number) => {
+                if let Some(list) = &mut self.list {
+                    list.comes(number, &mut net);
+                }
+            }
+            Item::PodEnds(number) => {
+                if let Some(list) = &self.list {
+                    list.ends(number, &mut net.world);
+                }
             }
             Item::PodsGo(workload) => net.world.set_replicas(WorkloadId(workload), 0),
             Item::Withdraw(instance) => net.world.withdraw(&instance),
@@ -417,9 +425,10 @@ fn repeat(config: &Config) -> String {
         Faults::Hostile => "hostile",
     };
     let scale = if config.scale == 1 { String::new() } else { format!(" --scale {}", config.scale) };
+    let pods = if config.pods.is_some() { " --pods FILE --shapes FILE" } else { "" };
     let length = config.ticks.map_or_else(|| format!("--until {}", config.until), |n| format!("--ticks {n}"));
     format!(
-        "cargo run --release -p simulate -- --scenario {} --seed {} --faults {faults} {length}{scale}",
+        "cargo run --release -p simulate -- --scenario {} --seed {} --faults {faults} {length}{scale}{pods}",
         config.scenario, config.seed
     )
 }

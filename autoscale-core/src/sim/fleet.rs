@@ -13,14 +13,14 @@ use super::scenario::{self, ON_DEMAND_HOUR};
 /// The largest fleet that [`smallest_static_fleet`] tries.
 const LARGEST: u32 = 512;
 
-/// The same load on so many on-demand nodes from start to end, without an autoscaler and without interruptions.
+/// The same load on so many on-demand nodes from start to end, without an autoscaler and without interruptions. Of a list
+/// of pods it knows nothing.
 pub fn static_fleet(config: &Config, nodes: u32) -> StaticFleet {
-    let policy =
-        config.policy.clone().unwrap_or_else(|| scenario::policy_of(config.scale, super::blow::Change::Back));
-    let (mut world, mut controllers) = scenario::world(&policy, config.seed, config.scale);
+    let policy = scenario::policy_for(config);
+    let (mut world, mut controllers) = scenario::world(&policy, config.seed, config.times());
     if let Some(pool) = policy.pools().values().next() {
         for zone in pool.zones.iter().cycle().take(nodes as usize) {
-            world.add_worker(zone, Purchase::OnDemand, &pool.first_shape().name);
+            world.add_worker(zone, Purchase::OnDemand, &scenario::first_shape(pool).name);
         }
     }
     let busy = config.faults != Faults::None;
@@ -29,7 +29,7 @@ pub fn static_fleet(config: &Config, nodes: u32) -> StaticFleet {
     let beginning = world.now();
     let mut at = Span::ZERO;
     while at < config.until {
-        let load = curve.at(at) * u64::from(config.scale);
+        let load = curve.at(at) * u64::from(config.times());
         for controller in &mut controllers {
             controller.step(&mut world, load);
         }

@@ -61,6 +61,7 @@ impl Curve {
             Scenario::Diurnal => (Base::Days { peak: 10_000, weekly: false }, 0, (0, 0)),
             Scenario::FlashSale => (Base::Flat(3_000), 4 * HOUR, (1_500, 3_500)),
             Scenario::SpotStorm | Scenario::ZoneOutage => (Base::Flat(8_000), 6 * HOUR, (200, 500)),
+            Scenario::ThousandNodes => (Base::Days { peak: 11_500, weekly: false }, 0, (0, 0)),
             Scenario::MetricsOutage => (Base::Days { peak: 10_000, weekly: false }, 0, (0, 0)),
         };
         let (every, more) = if busy { (2 * HOUR, (200, 1_200)) } else { (every, more) };

@@ -8,6 +8,7 @@ use crate::words::{Span, Zone};
 use super::blow::{Blow, Change, Damage};
 use super::faults::Rates;
 use super::net::Item;
+use super::scenario::first_shape;
 
 /// When which misfortune comes, until faults cease.
 pub(super) fn misfortunes(rates: &Rates, policy: &Policy, until: Span, mut rng: Rng) -> Vec<(Span, Item)> {
@@ -30,7 +31,7 @@ pub(super) fn misfortunes(rates: &Rates, policy: &Policy, until: Span, mut rng: 
         let zone = rng.pick(&pool.zones).cloned();
         let purchase = rng.pick(&pool.purchases).copied();
         let (Some(zone), Some(purchase)) = (zone, purchase) else { return Item::Patrol };
-        let offering = Offering::new(zone, purchase, pool.first_shape().name.clone());
+        let offering = Offering::new(zone, purchase, first_shape(pool).name.clone());
         windows.push((offering.clone(), minutes(rng, 10, 60)));
         Item::Blow(Blow::Capacity(offering, Some(0)))
     });

@@ -52,6 +52,10 @@ pub(super) enum Item {
     Uncordon(String),
     /// Pods of a workload that hold nodes back go away.
     PodsGo(u32),
+    /// A pod of the list is made; its number there.
+    PodComes(u32),
+    /// A pod of the list is taken away.
+    PodEnds(u32),
     /// A notice is withdrawn.
     Withdraw(InstanceId),
     /// The operator repairs the record that was damaged then.

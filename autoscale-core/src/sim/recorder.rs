@@ -7,11 +7,12 @@ use crate::data::policy::{Policy, Purchase};
 use crate::data::view::Ownership;
 use crate::driver::Report as TickReport;
 use crate::memory::World;
-use crate::words::{Span, Timestamp};
+use crate::words::{Resources, Span, Timestamp};
 
 use super::net::Net;
+use super::pods::List;
 use super::report::{Point, Report, Told};
-use super::scenario::{ON_DEMAND_HOUR, SPOT_HOUR};
+use super::scenario::{ON_DEMAND_HOUR, SPOT_HOUR, first_shape};
 
 /// Most decisions that are told.
 const MOST_TOLD: usize = 20;
@@ -20,8 +21,10 @@ const MOST_TOLD: usize = 20;
 #[derive(Debug)]
 pub(super) struct Recorder {
     pub(super) ticks: u64,
-    node_milli: u64,
-    node_memory: u64,
+    /// What a node offers, of the first pool where they differ.
+    node: Resources,
+    /// Whether those of all pools offer the same.
+    alike: bool,
     every: Span,
     series: Vec<Point>,
     told: VecDeque<Told>,
@@ -30,12 +33,12 @@ pub(super) struct Recorder {
 
 impl Recorder {
     pub(super) fn new(policy: &Policy, until: Span) -> Self {
-        let node =
-            policy.pools().values().next().map(|pool| pool.first_shape().allocatable).unwrap_or_default();
+        let mut shapes = policy.pools().values().map(|pool| first_shape(pool).allocatable);
+        let node = shapes.next().unwrap_or_default();
         Self {
             ticks: 0,
-            node_milli: node.cpu_milli.max(1),
-            node_memory: node.memory.max(1),
+            node,
+            alike: shapes.all(|shape| shape == node),
             every: Span::from_mins(1).max(until.divided(2_000)),
             series: Vec::new(),
             told: VecDeque::new(),
@@ -55,27 +58,32 @@ impl Recorder {
             alive += 1;
             spot += u32::from(machine.offering.purchase == Purchase::Spot);
         }
-        let ready = world.cluster.nodes.values().filter(|node| node.ready && !node.control_plane).count();
+        let (mut ready, mut offered) = (0, [0_u64; 2]);
+        for node in world.cluster.nodes.values().filter(|node| node.ready && !node.control_plane) {
+            let Resources { cpu_milli, memory, .. } = node.allocatable;
+            ready += 1;
+            offered.iter_mut().zip([cpu_milli, memory]).for_each(|(sum, part)| *sum += part);
+        }
         self.series.push(Point {
             at,
-            need: self.need(world),
-            ready: ready as u32,
+            need: self.need(world, ready, offered),
+            ready,
             alive,
             spot,
-            pending: world.cluster.pending,
+            pending: world.cluster.pending(),
         });
     }
 
-    /// Nodes that hold what all wanted pods ask for.
-    fn need(&self, world: &World) -> u32 {
+    /// Nodes that hold what all wanted pods ask for; of the average size where sizes differ.
+    fn need(&self, world: &World, ready: u32, offered: [u64; 2]) -> u32 {
         let daemon = world.cluster.daemon;
-        let (mut cpu, mut memory) = (0_u64, 0_u64);
-        for running in &world.cluster.workloads {
-            cpu += u64::from(running.desired) * running.spec.requests.cpu_milli;
-            memory += u64::from(running.desired) * running.spec.requests.memory;
-        }
-        let by_cpu = cpu.div_ceil(self.node_milli.saturating_sub(daemon.cpu_milli).max(1));
-        let by_memory = memory.div_ceil(self.node_memory.saturating_sub(daemon.memory).max(1));
+        let [cpu, memory] = world.cluster.wanted;
+        let [node_cpu, node_memory] = match u64::from(ready) {
+            nodes if nodes > 0 && !self.alike => offered.map(|sum| sum / nodes),
+            _ => [self.node.cpu_milli, self.node.memory],
+        };
+        let by_cpu = cpu.div_ceil(node_cpu.saturating_sub(daemon.cpu_milli).max(1));
+        let by_memory = memory.div_ceil(node_memory.saturating_sub(daemon.memory).max(1));
         by_cpu.max(by_memory) as u32
     }
 
@@ -92,7 +100,7 @@ impl Recorder {
         }
     }
 
-    pub(super) fn finish(self, net: &mut Net, beginning: Timestamp) -> Report {
+    pub(super) fn finish(self, net: &mut Net, list: Option<&List>, beginning: Timestamp) -> Report {
         let (spot_hours, on_demand_hours) = net.world.hours();
         net.world.cluster.account(net.world.now);
         if net.world.hangs > 0 {
@@ -121,6 +129,7 @@ impl Recorder {
             on_demand_hours,
             cost: spot_hours * SPOT_HOUR + on_demand_hours * ON_DEMAND_HOUR,
             series: self.series,
+            pods: list.map(|list| list.counts(&net.world)),
             faults: net.chaos.counts.clone(),
             invariants: net.truth.checked.clone(),
             violations: std::mem::take(&mut net.truth.violations),

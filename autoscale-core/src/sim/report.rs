@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::words::{Span, Timestamp};
 
+use super::pods::PodCounts;
+
 /// How often an invariant was checked, and how often it was found broken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
@@ -86,6 +88,8 @@ pub struct Report {
     pub cost: f64,
     /// The fleet over time, at most a few thousand points.
     pub series: Vec<Point>,
+    /// What became of the list of pods, where there was one.
+    pub pods: Option<PodCounts>,
     /// Faults that really happened, by kind.
     pub faults: BTreeMap<&'static str, u64>,
     /// Every invariant.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::data::order::Offering;
-use crate::data::policy::{Policy, PoolPolicy, Purchase, When};
+use crate::data::policy::{Policy, PoolPolicy, Purchase, Shape, When};
 use crate::memory::{Keep, Rng, Settings, Workload, World};
 use crate::words::{Span, Zone};
 
@@ -21,11 +21,24 @@ const MIB: u64 = 1 << 20;
 
 /// The policy that a scenario runs under when no other is given.
 pub fn policy() -> Arc<Policy> {
-    policy_of(1, Change::Back)
+    policy_of(Scenario::Shop, 1, Change::Back)
+}
+
+/// The policy of a run.
+pub(super) fn policy_for(config: &Config) -> Arc<Policy> {
+    let own = || policy_of(config.scenario, config.scale, Change::Back);
+    config.policy.clone().unwrap_or_else(own)
+}
+
+/// What a pool launches first.
+pub(super) fn first_shape(pool: &PoolPolicy) -> &Shape {
+    pool.first_shape()
 }
 
 /// The policy that a scenario runs under when no other is given: so many times as large, and changed by a person.
-pub(super) fn policy_of(scale: u32, change: Change) -> Arc<Policy> {
+pub(super) fn policy_of(scenario: Scenario, scale: u32, change: Change) -> Arc<Policy> {
+    let many = scenario == Scenario::ThousandNodes;
+    let scale = if many { scale.saturating_mul(40).min(500) } else { scale };
     let (mut min, mut max) = (2 * scale, 20 * scale);
     let (mut up, mut down, mut template) = ("70%", "42%", "");
     match change {
@@ -35,27 +48,58 @@ pub(super) fn policy_of(scale: u32, change: Change) -> Arc<Policy> {
         Change::Template => template = "another",
         Change::Back => {}
     }
-    let pool = PoolPolicy::builder("workers")
-        .with_min(min)
-        .with_max(max)
-        .with_template(template)
-        .with_zones(["zone-a", "zone-b", "zone-c"])
-        .with_shape("m5.large", 1_930, 7_168 * MIB, 29)
-        .with_up(When::above("cpu", up).lasting(Span::from_secs(60)))
-        .with_down(When::below("cpu", down).lasting(Span::from_mins(10)))
-        .with_pending(Span::from_secs(60))
-        .with_pods_per_node(5)
-        .with_step_down(2)
-        .with_cooldown_up(Span::from_mins(2))
-        .with_drain_timeout(Span::from_mins(8));
-    let policy = Policy::builder("sim").with_pool(pool).build();
-    Arc::new(policy.expect("a fixed policy that a test builds"))
+    let pool = |name: &str| {
+        PoolPolicy::builder(name)
+            .with_min(min)
+            .with_max(max)
+            .with_template(template)
+            .with_zones(["zone-a", "zone-b", "zone-c"])
+            .with_shape("m5.large", 1_930, 7_168 * MIB, 29)
+            .with_up(When::above("cpu", up).lasting(Span::from_secs(60)))
+            .with_down(When::below("cpu", down).lasting(Span::from_mins(10)))
+            .with_pending(Span::from_secs(60))
+            .with_pods_per_node(5)
+            .with_step_down(2)
+            .with_cooldown_up(Span::from_mins(2))
+            .with_drain_timeout(Span::from_mins(8))
+    };
+    let large = |name: &str, purchase| {
+        pool(name).with_purchases([purchase]).with_step_up(20).with_step_down(20).with_max_batch(100)
+    };
+    let policy = match many {
+        true => Policy::builder("sim")
+            .with_pool(large("on-demand", Purchase::OnDemand))
+            .with_pool(large("spot", Purchase::Spot)),
+        false => Policy::builder("sim").with_pool(pool("workers")),
+    };
+    Arc::new(policy.build().expect("a fixed policy that a test builds"))
+}
+
+/// A world without workers and workloads.
+pub(super) fn empty_world(policy: &Policy, seed: u64) -> World {
+    World::new(Settings::for_policy(policy).expect("a policy has a pool"), seed)
+}
+
+/// The workers that a run begins with: `min` of every pool, or as many as hold what the pods ask for, in thousandths of
+/// a CPU, shared evenly among the pools.
+pub(super) fn furnish(world: &mut World, policy: &Policy, asked: Option<u64>) {
+    for pool in policy.pools().values() {
+        let (shape, Some(purchase)) = (first_shape(pool), pool.purchases.first()) else { continue };
+        let workers = asked.map_or(pool.min, |asked| {
+            let room = shape.allocatable.cpu_milli.saturating_sub(world.cluster.daemon.cpu_milli);
+            let share = asked.div_ceil(policy.pools().len() as u64);
+            // One more: whole pods leave a part of each node free.
+            (share.div_ceil(room.max(1)) as u32 + 1).clamp(pool.min, pool.max)
+        });
+        for zone in pool.zones.iter().cycle().take(workers as usize) {
+            world.add_worker_to(&pool.name, zone, *purchase, &shape.name);
+        }
+    }
 }
 
 /// A world as the run finds it, with its workloads' controllers.
 pub(super) fn world(policy: &Policy, seed: u64, scale: u32) -> (World, Vec<Hpa>) {
-    let pool = policy.pools().values().next().expect("a policy has a pool");
-    let mut world = World::new(Settings::for_pool(policy.cluster(), pool), seed);
+    let mut world = empty_world(policy, seed);
     let workloads = [
         (Workload::new("web", 3, 300, 256 * MIB).with_budget(Keep::MaxUnavailable(2)), 420),
         (Workload::new("search", 2, 450, 512 * MIB), 230),
@@ -82,7 +126,7 @@ pub(super) fn world(policy: &Policy, seed: u64, scale: u32) -> (World, Vec<Hpa>)
 pub(super) fn blows(config: &Config, until: Span, policy: &Policy, mut rng: Rng) -> Vec<(Span, Blow)> {
     let mut blows = Vec::new();
     let Some(pool) = policy.pools().values().next() else { return blows };
-    let spot = |zone: &Zone| Offering::new(zone.clone(), Purchase::Spot, pool.first_shape().name.clone());
+    let spot = |zone: &Zone| Offering::new(zone.clone(), Purchase::Spot, first_shape(pool).name.clone());
     let mut every = |mean: Span, most: u64, rng: &mut Rng| {
         let mut at = rng.span(Span::ZERO, mean.times(2));
         while at < until {
@@ -101,6 +145,7 @@ pub(super) fn blows(config: &Config, until: Span, policy: &Policy, mut rng: Rng)
                 blows.push((hour(46), Blow::Capacity(spot(zone), None)));
             }
         }
+        Scenario::ThousandNodes => every(Span::from_mins(60), 5, &mut rng),
         Scenario::SpotStorm => every(Span::from_mins(45), 3, &mut rng),
         Scenario::ZoneOutage => {
             if let Some(zone) = pool.zones.first() {
@@ -132,5 +177,9 @@ mod tests {
         let pool = policy.pools().values().next().unwrap();
         assert_eq!((pool.min, pool.max, pool.zones.len()), (2, 20, 3));
         assert_eq!(pool.purchases.first(), Some(&Purchase::Spot));
+        for scale in [1, 100] {
+            let policy = policy_of(Scenario::ThousandNodes, scale, Change::Back);
+            assert_eq!(policy.pools().len(), 2);
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::data::policy::Policy;
 use crate::data::record::RemoveState;
-use crate::data::view::{Eviction, Storage};
+use crate::data::view::{Eviction, Storage, Toleration};
 use crate::driver::{Driver, Trigger};
 use crate::memory::{Workload, WorkloadId, World};
 use crate::words::{InstanceId, Span};
@@ -34,7 +34,7 @@ pub(super) fn awkward(world: &mut World) -> Vec<WorkloadId> {
     let mut slow = plain("long-grace");
     slow.grace = Span::from_mins(10);
     let mut tolerant = plain("tolerates-everything");
-    tolerant.tolerates_everything = true;
+    tolerant.constraints.tolerations = vec![Toleration::everything()];
     let mut named = plain(HOSTILE_NAME);
     (named.namespace, named.eviction) = (HOSTILE_NAME.repeat(8), Eviction::Never);
     [forbidden, bare, local, slow, tolerant, named].map(|workload| world.add_workload(workload)).into()
@@ -110,7 +110,7 @@ impl Engine<'_> {
             Change::Template => "policy-template",
             Change::Back => "policy-back",
         };
-        self.policy = scenario::policy_of(self.config.scale, change);
+        self.policy = scenario::policy_of(self.config.scenario, self.config.scale, change);
         self.driver = self.driver_of(self.policy.clone());
         let net = &mut *self.wire.lock();
         net.chaos.count(name);

@@ -2,13 +2,18 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use autoscale_core::memory::Settings;
 use autoscale_core::sim::{Config, Faults, Scenario};
 use autoscale_core::words::Span;
 use clap::Parser;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use crate::trace::{self, Trace};
+use crate::pods::PodList;
+use crate::shapes;
+use crate::table::Bad;
+use crate::trace::Trace;
 
 /// A run longer than this is a slip of the hand.
 const LONGEST: Span = Span::from_mins(366 * 24 * 60);
@@ -62,9 +67,27 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value_t = PEAK_NODES, requires = "trace", value_parser = clap::value_parser!(u32).range(1..=1000))]
     peak_nodes: u32,
 
+    /// A list of pods in place of a scenario: a file of what each asks for and when it lives
+    ///
+    /// The first line is `name,cpu_milli,memory_mib,num_gpu,gpu_milli,gpu_spec,qos,pod_phase,creation_time,deletion_time,
+    /// scheduled_time`. Times are seconds; the run begins with the first pod. A pod without a deletion time lives to the
+    /// end. A pod asks for num_gpu times gpu_milli thousandths of a GPU, as if devices could be divided at will, and
+    /// of one of the models in gpu_spec, like `A10|T4`. The columns qos, pod_phase and scheduled_time are not looked at.
+    /// A file with a bad row is refused.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["scenario", "trace", "scale"], requires = "shapes")]
+    pods: Option<PathBuf>,
+
+    /// The machine types for the list of pods, each bought by a pool of its own
+    ///
+    /// The first line is `name,cpu_milli,memory_mib,pods,gpu,model,price`, where pods, gpu, model and price may be
+    /// empty; or it is `sn,cpu_milli,memory_mib,gpu,model`, a list of machines of which the distinct ones are taken.
+    #[arg(long, value_name = "FILE", requires = "pods")]
+    shapes: Option<PathBuf>,
+
     /// Do not search for the static fleet to compare with: it runs the whole load several times
     ///
-    /// Nor is it searched for with `--ticks`, whose length is not known before.
+    /// Nor is it searched for with `--ticks`, whose length is not known before, with a list of pods, and for the
+    /// scenario 1000-nodes.
     #[arg(long)]
     no_static: bool,
 
@@ -80,15 +103,16 @@ pub(crate) struct Args {
 const EXAMPLES: &str = "Examples:
   simulate                                       the shop, for 7 days
   simulate --scenario spot-storm --faults mild --seed 7
-  simulate --trace requests.csv --peak-nodes 20 --json";
+  simulate --trace requests.csv --peak-nodes 20 --json
+  simulate --pods pods.csv --shapes machines.csv";
 
 /// A command line that has been understood.
 #[derive(Debug)]
 pub(crate) struct Job {
     /// What is simulated.
     pub(crate) config: Config,
-    /// The file the load came from, and the nodes its highest value needs.
-    pub(crate) source: Option<(PathBuf, u32)>,
+    /// Where the load came from.
+    pub(crate) source: Source,
     /// Whether the static fleet is searched for.
     pub(crate) fleet: bool,
     /// Whether a fault that never happened is a failure.
@@ -97,12 +121,23 @@ pub(crate) struct Job {
     pub(crate) json: bool,
 }
 
+/// Where the load came from.
+#[derive(Clone, Debug)]
+pub(crate) enum Source {
+    /// The scenario.
+    Scenario,
+    /// A file, and the nodes that its highest value needs.
+    Trace { path: PathBuf, peak_nodes: u32 },
+    /// A list of pods, machine types, and the names of the pods that fit on none of them.
+    Pods { pods: PathBuf, shapes: PathBuf, unseatable: Vec<String> },
+}
+
 impl Args {
-    /// Reads the trace, if there is one.
+    /// Reads the files, if there are any.
     ///
     /// # Errors
-    /// Every bad row of it.
-    pub(crate) fn into_job(self) -> Result<Job, trace::Bad> {
+    /// Every bad row of them.
+    pub(crate) fn into_job(self) -> Result<Job, Bad> {
         let Self {
             scenario,
             seed,
@@ -112,24 +147,37 @@ impl Args {
             ticks,
             trace,
             peak_nodes,
+            pods,
+            shapes,
             no_static,
             every_fault,
             json,
         } = self;
-        let mut config = Config::new(if trace.is_some() { Scenario::Steady } else { scenario });
+        let mut config =
+            Config::new(if trace.is_some() || pods.is_some() { Scenario::Steady } else { scenario });
         (config.seed, config.faults, config.scale, config.ticks) = (seed, faults, scale, ticks);
         config.until = until.unwrap_or(config.until);
-        let mut source = None;
+        let mut source = Source::Scenario;
         if let Some(path) = trace {
             let trace = Trace::read(&path)?;
             config.until = until.map_or(trace.length, |until| until.min(trace.length));
-            if config.until > LONGEST {
-                return Err(trace::Bad::whole(&path, format!("{} is too long: add --until", trace.length)));
-            }
+            not_too_long(&config, &path, trace.length)?;
             config.load = Some(trace.scaled_to(peak_nodes));
-            source = Some((path, peak_nodes));
+            source = Source::Trace { path, peak_nodes };
         }
-        let fleet = !no_static && ticks.is_none();
+        if let (Some(pods), Some(shapes)) = (pods, shapes) {
+            let types = shapes::read(&shapes)?;
+            let list = PodList::read(&pods)?;
+            config.until = until.unwrap_or(list.length);
+            not_too_long(&config, &pods, list.length)?;
+            let policy = shapes::policy(&types).map_err(|reason| Bad::whole(&shapes, reason))?;
+            let daemon = Settings::for_policy(&policy).map(|settings| settings.daemon).unwrap_or_default();
+            let unseatable = list.unseatable(&types, &daemon);
+            (config.pods, config.shapes, config.policy) = (Some(Arc::new(list.pods)), types, Some(policy));
+            source = Source::Pods { pods, shapes, unseatable };
+        }
+        let small = config.pods.is_none() && config.scenario != Scenario::ThousandNodes;
+        let fleet = !no_static && ticks.is_none() && small;
         Ok(Job { config, source, fleet, every_fault, json })
     }
 }
@@ -146,8 +194,13 @@ impl fmt::Display for Job {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("cargo run --release -p simulate --")?;
         match &self.source {
-            Some((path, peak)) => write!(f, " --trace {} --peak-nodes {peak}", quoted(path))?,
-            None => write!(f, " --scenario {}", self.config.scenario)?,
+            Source::Trace { path, peak_nodes } => {
+                write!(f, " --trace {} --peak-nodes {peak_nodes}", quoted(path))?;
+            }
+            Source::Pods { pods, shapes, .. } => {
+                write!(f, " --pods {} --shapes {}", quoted(pods), quoted(shapes))?;
+            }
+            Source::Scenario => write!(f, " --scenario {}", self.config.scenario)?,
         }
         write!(f, " --seed {} --faults {}", self.config.seed, self.level())?;
         match self.config.ticks {
@@ -158,6 +211,13 @@ impl fmt::Display for Job {
             write!(f, " --scale {}", self.config.scale)?;
         }
         Ok(())
+    }
+}
+
+fn not_too_long(config: &Config, path: &Path, length: Span) -> Result<(), Bad> {
+    match config.until > LONGEST {
+        true => Err(Bad::whole(path, format!("{length} is too long: add --until"))),
+        false => Ok(()),
     }
 }
 
@@ -249,6 +309,10 @@ mod tests {
             ("simulate --peak-nodes 5", "--trace"),
             ("simulate --trace a.csv --peak-nodes 0", "1..=1000"),
             ("simulate --trace a.csv --scenario shop", "cannot be used with"),
+            ("simulate --pods a.csv", "--shapes"),
+            ("simulate --shapes a.csv", "--pods"),
+            ("simulate --pods a.csv --shapes b.csv --trace c.csv", "cannot be used with"),
+            ("simulate --pods a.csv --shapes b.csv --scale 2", "cannot be used with"),
         ] {
             let error = Args::try_parse_from(line.split_whitespace()).unwrap_err();
             assert_eq!(error.exit_code(), 2, "{line}");

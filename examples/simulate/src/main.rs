@@ -5,7 +5,10 @@ mod chart;
 use autoscale_core::sim as engine;
 mod json;
 mod outcome;
+mod pods;
 mod progress;
+mod shapes;
+mod table;
 mod text;
 mod trace;
 

@@ -7,8 +7,11 @@ use std::collections::BTreeMap;
 use autoscale_core::words::{Span, Timestamp};
 use serde::{Serialize, Serializer};
 
-use crate::args::Job;
+use crate::args::{Job, Source};
 use crate::engine::{CRASH_POINTS, FAULT_ROWS, Faults, MILD_KINDS, Report, StaticFleet};
+
+/// Pods that fit on no machine type and are named.
+const NAMED: usize = 10;
 
 /// What is printed.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -19,6 +22,9 @@ pub(crate) struct Outcome {
     pub(crate) trace: Option<String>,
     /// The nodes that its highest value needs.
     pub(crate) peak_nodes: Option<u32>,
+    /// The list of pods in its place, and the machine types.
+    pub(crate) pods: Option<String>,
+    pub(crate) shapes: Option<String>,
     pub(crate) seed: u64,
     /// The name of the level of faults.
     pub(crate) fault_level: &'static str,
@@ -29,6 +35,13 @@ pub(crate) struct Outcome {
     pub(crate) scale_downs: u64,
     pub(crate) replacements: u64,
     pub(crate) evictions: u64,
+    /// Pods of the list, those that were made, and those that ever ran.
+    pub(crate) pods_listed: Option<u64>,
+    pub(crate) pods_made: Option<u64>,
+    pub(crate) pods_ran: Option<u64>,
+    /// Pods of the list that fit on no machine type: how many, and the first of them.
+    pub(crate) unseatable: Option<u64>,
+    pub(crate) unseatable_names: Vec<String>,
     pub(crate) pending_pod_minutes: u64,
     #[serde(rename = "wait_p50_s", serialize_with = "seconds")]
     pub(crate) wait_p50: Span,
@@ -117,13 +130,27 @@ impl Outcome {
             .iter()
             .map(|(name, count)| (*name, Count { checked: count.checked, broken: count.broken }))
             .collect();
+        let (mut trace, mut peak_nodes, mut pods, mut shapes) = (None, None, None, None);
+        let (mut unseatable, mut unseatable_names) = (None, Vec::new());
+        let scenario = match &job.source {
+            Source::Scenario => job.config.scenario.to_string(),
+            Source::Trace { path, peak_nodes: nodes } => {
+                (trace, peak_nodes) = (Some(path.display().to_string()), Some(*nodes));
+                "trace".to_owned()
+            }
+            Source::Pods { pods: list, shapes: types, unseatable: lost } => {
+                (pods, shapes) = (Some(list.display().to_string()), Some(types.display().to_string()));
+                unseatable = Some(lost.len() as u64);
+                unseatable_names = lost.iter().take(NAMED).cloned().collect();
+                "pods".to_owned()
+            }
+        };
         Self {
-            scenario: job
-                .source
-                .as_ref()
-                .map_or_else(|| job.config.scenario.to_string(), |_| "trace".to_owned()),
-            trace: job.source.as_ref().map(|(path, _)| path.display().to_string()),
-            peak_nodes: job.source.as_ref().map(|(_, nodes)| *nodes),
+            scenario,
+            trace,
+            peak_nodes,
+            pods,
+            shapes,
             seed: job.config.seed,
             fault_level: job.level(),
             until: report.length,
@@ -132,6 +159,11 @@ impl Outcome {
             scale_downs: report.scale_downs,
             replacements: report.replacements,
             evictions: report.evictions,
+            pods_listed: report.pods.map(|pods| pods.listed),
+            pods_made: report.pods.map(|pods| pods.made),
+            pods_ran: report.pods.map(|pods| pods.ran),
+            unseatable,
+            unseatable_names,
             pending_pod_minutes: report.pending_pod_minutes,
             wait_p50: report.wait_p50,
             wait_p95: report.wait_p95,
@@ -202,6 +234,8 @@ impl Outcome {
             scenario: "shop".to_owned(),
             trace: None,
             peak_nodes: None,
+            pods: None,
+            shapes: None,
             seed: 1,
             fault_level: "mild",
             until: Span::from_mins(1_440),
@@ -210,6 +244,11 @@ impl Outcome {
             scale_downs: 11,
             replacements: 1,
             evictions: 30,
+            pods_listed: None,
+            pods_made: None,
+            pods_ran: None,
+            unseatable: None,
+            unseatable_names: Vec::new(),
             pending_pod_minutes: 1_234,
             wait_p50: Span::from_secs(1),
             wait_p95: Span::from_secs(95),

@@ -70,18 +70,18 @@ const TOLD: usize = 5;
 fn title(outcome: &Outcome) -> String {
     let load = match (&outcome.trace, outcome.peak_nodes) {
         (Some(file), Some(nodes)) => format!("{file}, at most {nodes} nodes of load"),
-        _ => outcome.scenario.clone(),
+        _ => outcome.pods.as_ref().unwrap_or(&outcome.scenario).clone(),
     };
     format!("{load} for {}, seed {}, faults {}", outcome.until, outcome.seed, outcome.fault_level)
 }
 
-fn lines(outcome: &Outcome) -> [(&'static str, String); 11] {
+fn lines(outcome: &Outcome) -> Vec<(&'static str, String)> {
     let Outcome { cost, node_hours_by_purchase: hours, .. } = outcome;
     let beside = |text: Option<String>| match (outcome.static_nodes, text) {
         (Some(nodes), Some(text)) => format!(" (static fleet of {nodes}: {text})"),
         _ => String::new(),
     };
-    [
+    let mut lines = vec![
         ("ticks", grouped(outcome.ticks)),
         ("scale-ups", counted(outcome.scale_ups, "node")),
         ("scale-downs", counted(outcome.scale_downs, "node")),
@@ -125,7 +125,22 @@ fn lines(outcome: &Outcome) -> [(&'static str, String); 11] {
         ),
         ("faults", faults(outcome)),
         ("invariants", invariants(&outcome.invariants)),
-    ]
+    ];
+    lines.extend(pods(outcome).map(|text| ("pods", text)));
+    lines
+}
+
+/// What became of the list of pods.
+fn pods(outcome: &Outcome) -> Option<String> {
+    let (listed, made, ran) = (outcome.pods_listed?, outcome.pods_made?, outcome.pods_ran?);
+    let unseatable = match outcome.unseatable.unwrap_or(0) {
+        0 => String::new(),
+        count => {
+            let more = if count as usize > outcome.unseatable_names.len() { ", …" } else { "" };
+            format!("; {} fit on no machine: {}{more}", grouped(count), outcome.unseatable_names.join(", "))
+        }
+    };
+    Some(format!("{} listed, {} made, {} ran{unseatable}", grouped(listed), grouped(made), grouped(ran)))
 }
 
 fn faults(outcome: &Outcome) -> String {

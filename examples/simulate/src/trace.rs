@@ -1,9 +1,6 @@
 //! A real load: a file of `timestamp,value`, read strictly.
 
-use std::fmt;
-use std::fs::File;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use autoscale_core::sim::LoadPoint;
 use autoscale_core::words::{Span, truncated};
@@ -11,17 +8,13 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
+use crate::table::{self, Bad, Reasons};
+
 /// What one node offers, in thousandths of a CPU: the scale of every trace.
 pub(crate) const NODE_CPU_MILLI: u64 = 4_000;
 
 /// The first line of every trace.
 const HEADER: &str = "timestamp,value";
-
-/// A file larger than this is no load series.
-const LARGEST: u64 = 256 << 20;
-
-/// Bad rows that are shown; the rest are counted.
-const SHOWN: usize = 20;
 
 /// A load over time, in whatever unit it was measured.
 #[derive(Clone, PartialEq, Debug)]
@@ -32,43 +25,18 @@ pub(crate) struct Trace {
     pub(crate) length: Span,
 }
 
-/// A file that is no trace, and everything that is wrong with it.
-#[derive(Debug)]
-pub(crate) struct Bad {
-    path: PathBuf,
-    /// Line and reason; no line where the file as a whole is meant.
-    rows: Vec<(Option<usize>, String)>,
-}
-
 impl Trace {
     /// Reads a file.
     ///
     /// # Errors
     /// Every row that is not a time and a value, with its line.
     pub(crate) fn read(path: &Path) -> Result<Self, Bad> {
-        let mut bytes = Vec::new();
-        let read = File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes));
-        if let Err(error) = read {
-            return Err(Bad::whole(path, format!("cannot read: {error}")));
-        }
-        if bytes.len() as u64 > LARGEST {
-            return Err(Bad::whole(path, format!("larger than {} MiB", LARGEST >> 20)));
-        }
-        Self::parse(&bytes).map_err(|rows| Bad { path: path.to_owned(), rows })
+        table::read(path, Self::parse)
     }
 
     /// Reads the content of a file.
-    fn parse(bytes: &[u8]) -> Result<Self, Vec<(Option<usize>, String)>> {
-        let text = text_of(bytes).map_err(|(line, reason)| vec![(Some(line), reason)])?;
-        let mut lines = (1..).zip(text.lines());
-        match lines.next() {
-            None => return Err(vec![(Some(1), "empty file".to_owned())]),
-            Some((_, header)) if header.trim_end() != HEADER => {
-                let reason = format!("expected the header {HEADER}, found \"{}\"", truncated(header, 40));
-                return Err(vec![(Some(1), reason)]);
-            }
-            Some(_) => {}
-        }
+    fn parse(bytes: &[u8]) -> Result<Self, Reasons> {
+        let (_, lines) = table::lines(bytes, &[HEADER])?;
         let (mut rows, mut bad) = (Vec::new(), Vec::new());
         for (number, line) in lines {
             match row(line).and_then(|row| later(row, rows.last())) {
@@ -101,18 +69,6 @@ impl Trace {
         let top = f64::from(nodes) * NODE_CPU_MILLI as f64;
         let scaled = |value: f64| (value / peak * top).round() as u64;
         self.points.iter().map(|(at, value)| LoadPoint::new(*at, scaled(*value))).collect()
-    }
-}
-
-/// The text of a file, without a byte-order mark.
-fn text_of(bytes: &[u8]) -> Result<&str, (usize, String)> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let line_of = |at: usize| 1 + bytes.iter().take(at).filter(|byte| **byte == b'\n').count();
-    let text = std::str::from_utf8(bytes)
-        .map_err(|error| (line_of(error.valid_up_to()), "not UTF-8 text".to_owned()))?;
-    match text.find('\0') {
-        Some(at) => Err((line_of(at), "a zero byte: not a text file".to_owned())),
-        None => Ok(text),
     }
 }
 
@@ -166,31 +122,6 @@ fn number(text: &str) -> Result<f64, String> {
         Ok(value) if value.is_infinite() => Err(format!("value \"{shown}\" is infinite")),
         Ok(value) if value < 0.0 => Err(format!("value {shown} is negative")),
         Ok(value) => Ok(value),
-    }
-}
-
-impl Bad {
-    /// Something wrong with the file as a whole.
-    pub(crate) fn whole(path: &Path, reason: String) -> Self {
-        Self { path: path.to_owned(), rows: vec![(None, reason)] }
-    }
-}
-
-/// One line for each bad row, as compilers print them: `FILE:LINE: reason`.
-impl fmt::Display for Bad {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let file = self.path.display();
-        for (index, (line, reason)) in self.rows.iter().take(SHOWN).enumerate() {
-            let end = if index == 0 { "" } else { "\n" };
-            match line {
-                Some(line) => write!(f, "{end}{file}:{line}: {reason}")?,
-                None => write!(f, "{end}{file}: {reason}")?,
-            }
-        }
-        match self.rows.len().saturating_sub(SHOWN) {
-            0 => Ok(()),
-            more => write!(f, "\nand {more} more"),
-        }
     }
 }
 

@@ -285,7 +285,7 @@ fn shape() -> crate::words::ShapeName {
 }
 
 fn set_cpu(world: &mut World, percent: i64) {
-    let (pool, signal) = (world.settings.pool.clone(), SignalName::new("cpu").unwrap());
+    let (pool, signal) = (world.settings.pools[0].name.clone(), SignalName::new("cpu").unwrap());
     world.set_signal(&pool, &signal, Some(Fixed::from_micros(percent * 10_000)));
 }
 

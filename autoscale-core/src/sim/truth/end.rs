@@ -1,12 +1,13 @@
 //! What is checked now and then, and at the end: I11, L1, L2, L3.
 
 use crate::data::record::{Op, Record, RemoveState};
-use crate::data::view::{Ownership, Ready};
+use crate::data::view::{Ownership, Pod, Ready};
 use crate::driver::Report as TickReport;
 use crate::memory::World;
 use crate::words::Span;
 
 use super::Truth;
+use crate::sim::scenario::first_shape;
 
 /// How much longer than its deadline an operation may stay open while things go wrong.
 const SLACK: Span = Span::from_mins(30);
@@ -89,6 +90,8 @@ impl Truth {
             self.check("L1", now, old.is_none(), || format!("operation {old:?} is still open"));
         }
         let policy = self.policy.clone();
+        let view = world.survey(&crate::data::view::Scope::Pending);
+        let unready = view.nodes.iter().filter(|node| node.ready == Ready::No).count();
         for (name, pool) in policy.pools() {
             let alive = world.cloud.alive_in(name);
             // What a person has added stays as long as its pods find no other room (rule R9: the normal checks).
@@ -97,14 +100,9 @@ impl Truth {
             self.check("L1", now, within, || {
                 format!("{alive} instances in {name}, {} to {}", pool.min, pool.max)
             });
-            let view = world.survey(&crate::data::view::Scope::Pending);
-            let waiting = view
-                .pods
-                .iter()
-                .filter_map(|pod| pod.unschedulable_since)
-                .filter(|since| now.since(*since) > FRESH)
-                .count();
-            let unready = view.nodes.iter().filter(|node| node.ready == Ready::No).count();
+            let old = |pod: &Pod| pod.unschedulable_since.is_some_and(|since| now.since(since) > FRESH);
+            let here = |pod: &Pod| world.could_seat(name, &first_shape(pool).name, &pool.zones, pod);
+            let waiting = view.pods.iter().filter(|pod| old(pod) && here(pod)).count();
             self.check("L1", now, waiting == 0 || alive >= pool.max, || {
                 format!("{waiting} pods wait with {alive} of {} instances, {unready} nodes unready", pool.max)
             });

@@ -3,7 +3,7 @@ use super::*;
 fn reasons(content: &[u8]) -> String {
     match Trace::parse(content) {
         Ok(trace) => format!("read: {trace:?}"),
-        Err(rows) => Bad { path: "f".into(), rows }.to_string(),
+        Err(rows) => Bad::of(Path::new("f"), rows).to_string(),
     }
 }
 

@@ -20,7 +20,7 @@ impl NodeStage for Stage {
     fn wares(&self) -> Wares {
         let (cluster, pool) = {
             let world = self.0.world.lock();
-            (world.settings.cluster.clone(), world.settings.pool.clone())
+            (world.settings.cluster.clone(), world.settings.pools[0].name.clone())
         };
         Wares::new(cluster, pool, self.offering("a")).with_other(self.offering("b")).with_pinned("image-1")
     }
