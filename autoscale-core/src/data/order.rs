@@ -79,6 +79,13 @@ pub struct CordonOrder {
     pub not_after: Deadline,
 }
 
+impl CordonOrder {
+    /// To leave this mark, or to take it away, under this version; sent at any time.
+    pub const fn new(node: NodeName, node_uid: NodeUid, stamp: Ver, mark: CordonMark) -> Self {
+        Self { node, node_uid, stamp, mark, not_after: Deadline::NEVER }
+    }
+}
+
 /// One pod to evict.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -108,6 +115,13 @@ pub struct EvictOrder {
     pub pods: Vec<PodRef>,
     /// Not sent after this reading of the boot clock.
     pub not_after: Deadline,
+}
+
+impl EvictOrder {
+    /// To ask these pods of a node; sent at any time.
+    pub const fn new(node: NodeName, pods: Vec<PodRef>) -> Self {
+        Self { node, pods, not_after: Deadline::NEVER }
+    }
 }
 
 /// Delete the Node object of an instance that is gone.

@@ -1,7 +1,7 @@
 //! How much of the cluster the next round has to look at.
 
 use crate::data::explain::Direction;
-use crate::data::policy::Policy;
+use crate::data::policy::{Headroom, Policy};
 use crate::data::record::{NoticeKind, Op, Record};
 use crate::data::view::Scope;
 use crate::logic::decide::rule_key;
@@ -27,7 +27,13 @@ pub fn wanted(policy: &Policy, record: &Record, now: Timestamp) -> Scope {
                 .is_some_and(|last| last.after(pool.cooldown_down) > elapsed);
             !pool.down.is_empty() && pool.down.iter().all(held) && !cooldown
         });
-    if rebalance || removal_due || record.notices.iter().any(|notice| !notice.draining && !notice.closed) {
+    // What room is spare cannot be told without the pods on the nodes.
+    let headroom = policy.pools().values().any(|pool| pool.headroom != Headroom::default());
+    if headroom
+        || rebalance
+        || removal_due
+        || record.notices.iter().any(|notice| !notice.draining && !notice.closed)
+    {
         return Scope::Everything;
     }
     let mut nodes: Vec<NodeName> = record

@@ -109,6 +109,9 @@ impl Elapsed {
 pub struct Deadline(u64);
 
 impl Deadline {
+    /// A reading that never comes.
+    pub const NEVER: Self = Self(u64::MAX);
+
     /// From milliseconds on the boot clock.
     pub const fn from_millis(ms: u64) -> Self {
         Self(ms)

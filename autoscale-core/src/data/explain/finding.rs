@@ -160,6 +160,8 @@ pub enum Hold {
         /// How many.
         nodes: u32,
     },
+    /// Nodes of other pools, bought or on their way, will hold the pods that wait.
+    BoughtElsewhere,
     /// Somebody paused it.
     Paused {
         /// Who.
@@ -235,7 +237,7 @@ pub enum Hold {
         /// In words.
         why: String,
     },
-    /// The survey did not cover the pods of every node; the next one does.
+    /// The survey did not cover the pods of every node; the next one, which follows at once, does.
     NeedsSurvey,
     /// The record has no room for another operation.
     RecordFull,

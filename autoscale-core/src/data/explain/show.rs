@@ -200,6 +200,7 @@ impl Display for Hold {
             }
             Self::ActionOpen { seq } => write!(f, "action {seq} is open"),
             Self::AlreadyStarting { nodes } => write!(f, "{nodes} nodes are already starting"),
+            Self::BoughtElsewhere => f.write_str("nodes of other pools will hold the pods that wait"),
             Self::Paused { who, why, left: Some(left) } => {
                 write!(f, "paused by {who} for {} more: {why}", left.rounded())
             }
@@ -230,7 +231,7 @@ impl Display for Hold {
                 write!(f, "the record was made anew, nothing is changed for {} more", left.rounded())
             }
             Self::LaunchesStopped { why } => write!(f, "launches are stopped: {why}"),
-            Self::NeedsSurvey => f.write_str("a removal may be due and needs a survey of all pods"),
+            Self::NeedsSurvey => f.write_str("a change may be due and needs a survey of all pods"),
             Self::RecordFull => f.write_str("the record has no room for another operation"),
         }
     }

@@ -148,10 +148,12 @@ pub(crate) fn grow(
     }
     let wanted = wished.saturating_sub(counts.starting).max(sized).max(demand.spare).max(short);
     if wanted == 0 {
-        let starting = Hold::AlreadyStarting { nodes: counts.starting };
-        let placing = Placing::new(scene, &work.next, pool, work.now);
-        let blocked = placing.wait().filter(|_| demand.left > 0).map(|left| Hold::NoOffering { left });
-        situation.holds.push(blocked.unwrap_or(starting));
+        let blocked = Placing::new(scene, &work.next, pool, work.now).wait().filter(|_| demand.left > 0);
+        situation.holds.push(match blocked {
+            Some(left) => Hold::NoOffering { left },
+            None if counts.starting > 0 => Hold::AlreadyStarting { nodes: counts.starting },
+            None => Hold::BoughtElsewhere,
+        });
         return;
     }
     let by = wanted.min(pool.max_batch).min(pool.max - counts.total);

@@ -83,7 +83,10 @@ pub(crate) fn scale(
     if let Some(market) = market {
         match grow::size_all(work, scene, market, situations) {
             Ok(found) => sized = found,
-            Err(needs) => return Some(needs),
+            Err(needs) => {
+                situations.iter_mut().for_each(|situation| situation.holds.push(Hold::NeedsSurvey));
+                return Some(needs);
+            }
         }
     }
     for situation in &mut *situations {

@@ -106,7 +106,7 @@ impl<'a> Plan<'a> {
             .filter(|(_, offer)| offer.pool.name == buyer.pool.name && offer.shape.name == shape.name)
             .filter(|(_, offer)| open.contains(&offer.zone))
             .collect();
-        let (first, sample) = offers.first().copied()?;
+        let (_, sample) = offers.first().copied()?;
         let anywhere = market.offers.len() as u32;
         let (mut pack, mut left) = (Pack::default(), Vec::new());
         let mut zones = buyer.zones.clone();
@@ -151,7 +151,6 @@ impl<'a> Plan<'a> {
             }
         }
         left.sort_unstable();
-        let _ = first;
         let wants = pack.bins().iter().flat_map(|bin| {
             let zone = market.offers.get(bin.site as usize).map(|offer| offer.zone);
             (0..bin.nodes).map(move |_| Want { shape, zone })
