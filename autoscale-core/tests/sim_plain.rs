@@ -8,10 +8,25 @@ use autoscale_core::words::Span;
 fn every_scenario_stays_safe() {
     for (name, scenario) in Scenario::ALL {
         let mut config = Config::new(scenario);
-        config.until = Span::from_mins(36 * 60);
+        let hours = if scenario == Scenario::ThousandNodes { 10 } else { 36 };
+        config.until = Span::from_mins(hours * 60);
         let report = run(&config, &mut |_| {});
         assert_eq!(report.violations, [], "{name}");
-        assert!(report.ticks > 1_000, "{name}");
+        assert!(report.ticks > 25 * hours, "{name}");
+    }
+}
+
+/// The load of the large scenario needs about as many nodes as its name says, and both of its pools grow.
+#[test]
+fn a_thousand_nodes_are_a_thousand_nodes() {
+    let mut config = Config::new(Scenario::ThousandNodes);
+    config.until = Span::from_mins(30);
+    config.load = Some(vec![LoadPoint::new(Span::ZERO, 11_500)]);
+    let report = run(&config, &mut |_| {});
+    assert_eq!(report.violations, []);
+    for point in &report.series {
+        assert!((900..=1_100).contains(&point.need), "{point:?}");
+        assert!(point.ready >= 900 && (400..=600).contains(&point.spot), "{point:?}");
     }
 }
 

@@ -130,3 +130,58 @@ impl Metrics {
         wanted.iter().map(|query| Sample::new(query.clone(), reading(query))).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::policy::{Policy, PoolPolicy, Purchase};
+    use crate::memory::{Rng, Settings, Workload, World};
+    use crate::words::Span;
+
+    /// Whatever happened in between, a measurement of what has changed is a measurement of all.
+    #[test]
+    fn what_did_not_change_need_not_be_measured() {
+        let pool =
+            |name: &str| PoolPolicy::builder(name).with_zones(["a"]).with_shape("m", 2_000, 8 << 30, 9);
+        let policy = Policy::builder("c").with_pool(pool("x")).with_pool(pool("y")).build().unwrap();
+        let mut settings = Settings::for_policy(&policy).unwrap();
+        settings.cleanup_after = Some(Span::from_mins(5));
+        let (zones, shape) = (settings.zones.clone(), settings.shapes[0].name.clone());
+        let mut world = World::new(settings, 3);
+        let steady = world.add_workload(Workload::new("steady", 3, 300, 1 << 29).with_usage_as_requested());
+        let shared = world.add_workload(Workload::new("shared", 0, 200, 1 << 28));
+        let (mut rng, mut partly) = (Rng::new(4), 0);
+        for step in 0..600 {
+            let (open, alive) = (world.serving(), world.alive());
+            match rng.below(if step % 100 < 50 { 5 } else { 7 }) {
+                0 => {
+                    let pool = policy.pools().keys().nth(rng.below(2) as usize).unwrap();
+                    world.add_worker_to(pool, &zones[0], Purchase::Spot, &shape).unwrap();
+                }
+                1 => alive.first().filter(|_| alive.len() > 5).into_iter().for_each(|id| world.kill(id)),
+                2 => open.first().into_iter().for_each(|name| world.cordon_by_hand(name, true)),
+                3 => {
+                    let nodes = world.survey(&crate::data::view::Scope::Pending).nodes;
+                    let closed = nodes.iter().find(|node| node.unschedulable);
+                    closed.into_iter().for_each(|node| world.cordon_by_hand(&node.name, false));
+                }
+                4 => world.set_replicas(steady, rng.below(30) as u32),
+                5 => world.set_replicas(shared, rng.below(9) as u32),
+                _ => world.set_usage(shared, rng.below(2_000)),
+            }
+            world.advance_to(world.now().after(rng.span(Span::ZERO, Span::from_secs(40))));
+            let now = world.now();
+            partly += u32::from(!world.cluster.all_changed && !world.cluster.changed.is_empty());
+            world.metrics.scrape(&mut world.cluster, now);
+            let (mut fresh, mut cluster) = (Metrics::default(), world.cluster.clone());
+            cluster.all_changed = true;
+            fresh.scrape(&mut cluster, now);
+            let amounts = |metrics: &Metrics| {
+                metrics.pools.iter().map(|(pool, total)| (pool.clone(), total.amounts)).collect::<Vec<_>>()
+            };
+            assert_eq!(amounts(&world.metrics), amounts(&fresh), "step {step}");
+            assert!(world.metrics.parts == fresh.parts);
+        }
+        assert!(partly > 100, "{partly}");
+    }
+}

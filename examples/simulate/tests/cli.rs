@@ -90,3 +90,50 @@ fn json_is_one_object_and_the_same_every_time() {
     assert!(output.stderr.is_empty());
     assert_eq!(output.stdout, simulate(&args).stdout);
 }
+
+const PODS: &str = "name,cpu_milli,memory_mib,num_gpu,gpu_milli,gpu_spec,qos,pod_phase,creation_time,deletion_time,scheduled_time";
+
+#[test]
+fn a_list_of_pods_is_run_and_counted() {
+    let rows = "a,1000,512,0,,,LS,Running,500,4100,500\nb,1000,512,0,,,,,1100,,\ngpu,1000,512,1,500,A10,,,500,4100,\n\
+        huge,64000,512,0,,,,,500,900,\n";
+    let pods = file("pods.csv", format!("{PODS}\n{rows}").as_bytes());
+    let shapes =
+        file("shapes.csv", b"name,cpu_milli,memory_mib,pods,gpu,model,price\nlarge,4000,8192,20,1,A10,0.5\n");
+    let args = ["--pods", pods.to_str().unwrap(), "--shapes", shapes.to_str().unwrap()];
+    let output = simulate(&[args.as_slice(), &["--json"]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    for (pointer, expected) in [
+        ("/scenario", "pods".into()),
+        ("/until", "1h".into()),
+        ("/pods_listed", 4.into()),
+        ("/pods_made", 4.into()),
+        ("/pods_ran", 3.into()),
+        ("/unseatable", 1.into()),
+        ("/unseatable_names/0", "huge".into()),
+        ("/static_nodes", serde_json::Value::Null),
+    ] {
+        assert_eq!(value.pointer(pointer), Some(&expected), "{pointer}");
+    }
+    let page = simulate(&args);
+    let line = "pods          4 listed, 4 made, 3 ran; 1 fit on no machine: huge\n";
+    assert!(text(&page.stdout).contains(line), "{}", text(&page.stdout));
+}
+
+#[test]
+fn bad_pods_and_shapes_are_told_with_file_and_line() {
+    let good = file("good-shapes.csv", b"sn,cpu_milli,memory_mib,gpu,model\nn,4000,8192,0,\n");
+    let bad = file("bad-shapes.csv", b"sn,cpu_milli,memory_mib,gpu,model\nn,4000,8192,0\nm,x,1,0,\n");
+    let pods = file("bad-pods.csv", format!("{PODS}\na,1,1,0,,,,,5,4,\na,1\n").as_bytes());
+    for (shapes, wrong, expected) in [
+        (&bad, &bad, ["2: 4 columns: expected 5", "3: cpu_milli \"x\" is not a whole number"]),
+        (&good, &pods, ["2: deletion_time before creation_time", "3: 2 columns: expected 11"]),
+    ] {
+        let output = simulate(&["--pods", pods.to_str().unwrap(), "--shapes", shapes.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(output.stdout.is_empty());
+        let name = wrong.to_str().unwrap();
+        assert_eq!(text(&output.stderr), expected.map(|line| format!("{name}:{line}\n")).concat());
+    }
+}
