@@ -22,7 +22,19 @@ impl Truth {
             self.replay(report);
         }
         self.judge_end(task, report);
+        self.judge_text(report);
         self.tidy();
+    }
+
+    /// F39: what people read has no control character and nothing that turns the direction of writing, whatever a pod's name
+    /// has in it.
+    fn judge_text(&mut self, report: &TickReport) {
+        let raw = |c: char| (c.is_control() && c != '\n') || ('\u{202a}'..='\u{202e}').contains(&c);
+        let Some(round) = report.rounds.last().filter(|_| self.reports.is_multiple_of(5)) else { return };
+        let text = round.explanation.to_string();
+        let clean = !text.contains(raw) && !report.alarms.iter().any(|alarm| alarm.contains(raw));
+        let now = self.now;
+        self.check("F39", now, clean, || "an explanation has raw characters of a hostile name".to_owned());
     }
 
     /// L3: no node stays cordoned by us beyond its deadline.
