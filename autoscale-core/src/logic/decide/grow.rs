@@ -119,15 +119,17 @@ fn buyer<'m>(work: &Work<'_>, scene: &'m Scene<'m>, situation: &Situation<'m>) -
     let open =
         open.map(|shape| pool.zones.iter().filter(|zone| placing.is_open(&shape.name, zone)).collect());
     let zones = pool.zones.iter().map(|zone| (zone, placing.population(zone))).collect();
-    let most = u64::from(pool.max.saturating_sub(counts.total).min(pool.max_batch));
+    let most = u64::from(pool.max.saturating_sub(counts.total).min(pool.max_batch)).min(placing.places());
     Buyer { pool, most, open: open.collect(), zones }
 }
 
+/// Grows a pool if it has to. `starting` is how many nodes of all pools have not joined yet.
 pub(crate) fn grow(
     work: &mut Work<'_>,
     scene: &Scene<'_>,
     situation: &mut Situation<'_>,
     demand: &Demand<'_>,
+    starting: u32,
     (seq, slot): (u64, &mut u32),
 ) {
     let (pool, counts) = (situation.pool, situation.counts);
@@ -148,12 +150,12 @@ pub(crate) fn grow(
     }
     let wanted = wished.saturating_sub(counts.starting).max(sized).max(demand.spare).max(short);
     if wanted == 0 {
-        let blocked = Placing::new(scene, &work.next, pool, work.now).wait().filter(|_| demand.left > 0);
-        situation.holds.push(match blocked {
-            Some(left) => Hold::NoOffering { left },
-            None if counts.starting > 0 => Hold::AlreadyStarting { nodes: counts.starting },
-            None => Hold::BoughtElsewhere,
-        });
+        // Where it is neither, another pool buys for them.
+        let nodes = if counts.starting > 0 { counts.starting } else { starting };
+        let coming = if nodes > 0 { Hold::AlreadyStarting { nodes } } else { Hold::BoughtElsewhere };
+        let placing = Placing::new(scene, &work.next, pool, work.now);
+        let blocked = if demand.left > 0 { placing.blocked() } else { None };
+        situation.holds.push(blocked.unwrap_or(coming));
         return;
     }
     let by = wanted.min(pool.max_batch).min(pool.max - counts.total);

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::scene::Scene;
+use crate::data::explain::Hold;
 use crate::data::order::Offering;
-use crate::data::policy::PoolPolicy;
+use crate::data::policy::{PoolPolicy, Purchase};
 use crate::data::record::{PoolMarks, Record};
 use crate::words::{Elapsed, ShapeName, Span, Zone};
 
@@ -61,16 +62,25 @@ impl<'a> Placing<'a> {
         known.map_or(Span::ZERO, |known| known.backoff.until.since(self.now))
     }
 
-    /// How long until anything can be had; `None` when something can be had now.
-    pub(crate) fn wait(&self) -> Option<Span> {
+    /// How many more nodes there may be in all zones together.
+    pub(crate) fn places(&self) -> u64 {
+        let Some(most) = self.pool.max_per_zone else { return u64::MAX };
+        self.pool.zones.iter().map(|zone| u64::from(most.saturating_sub(self.population(zone)))).sum()
+    }
+
+    /// What keeps pods from a node that some zone and shape would be right for: a backoff, or full zones.
+    pub(crate) fn blocked(&self) -> Option<Hold> {
+        let (full, free): (Vec<&Zone>, Vec<&Zone>) =
+            self.pool.zones.iter().partition(|zone| self.is_full(zone));
         let shapes = || self.pool.shapes.iter().map(|shape| &shape.name);
-        let all = self.pool.zones.iter().flat_map(|zone| {
-            let offering = move |(purchase, shape): (_, &ShapeName)| {
-                Offering::new(zone.clone(), purchase, shape.clone())
-            };
-            self.pool.purchases.iter().flat_map(move |p| shapes().map(move |shape| offering((*p, shape))))
+        let pairs = free.into_iter().flat_map(|zone| shapes().map(move |shape| (shape, zone)));
+        let shut = pairs.filter(|(shape, zone)| !self.is_open(shape, zone));
+        let left = shut.flat_map(|(shape, zone)| {
+            let offering = |purchase: &Purchase| Offering::new(zone.clone(), *purchase, shape.clone());
+            self.pool.purchases.iter().map(move |purchase| self.left(&offering(purchase)))
         });
-        all.map(|offering| self.left(&offering)).min().filter(|left| *left > Span::ZERO)
+        let most = self.pool.max_per_zone.filter(|_| !full.is_empty());
+        left.min().map(|left| Hold::NoOffering { left }).or_else(|| most.map(|most| Hold::ZonesFull { most }))
     }
 
     /// Chooses the next offering and counts it.

@@ -89,9 +89,10 @@ pub(crate) fn scale(
             }
         }
     }
+    let starting = situations.iter().map(|situation| situation.counts.starting).sum();
     for situation in &mut *situations {
         let sized = sized.remove(&situation.pool.name).unwrap_or_default();
-        grow::grow(work, scene, situation, &sized, (seq, &mut slot));
+        grow::grow(work, scene, situation, &sized, starting, (seq, &mut slot));
     }
     if slot > 0 {
         work.take_seq();

@@ -130,9 +130,10 @@ impl<'a> Plan<'a> {
                     let (site, most) = if bound {
                         let zone = |site: &u32| market.offers.get(*site as usize).map(|offer| offer.zone);
                         let population = |site: &u32| zone(site).and_then(|zone| zones.get(zone)).copied();
-                        let Some(site) =
-                            sites.iter().min_by_key(|site| (population(site).unwrap_or(0), **site))
-                        else {
+                        let least = |site: &&u32| (population(site).unwrap_or(0), **site);
+                        let full =
+                            |site: &u32| buyer.pool.max_per_zone.is_some_and(|most| least(&site).0 >= most);
+                        let Some(site) = sites.iter().filter(|site| !full(site)).min_by_key(least) else {
                             break;
                         };
                         zone(site).into_iter().for_each(|zone| *zones.entry(zone).or_default() += 1);
@@ -197,6 +198,6 @@ fn empty<'a>(offer: &Offer<'a>, site: u32) -> Bin<'a> {
 }
 
 fn weight(kind: &Kind<'_>, pods: u64) -> u128 {
-    let part = |dimension: usize| kind.amount.get(dimension).copied().unwrap_or(0);
-    u128::from(part(0) + part(1) / (4 << 20) + 1) * u128::from(pods)
+    let part = |dimension: usize| u128::from(kind.amount.get(dimension).copied().unwrap_or(0));
+    (part(0) + part(1) / (4 << 20) + 1) * u128::from(pods)
 }
