@@ -5,6 +5,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use crate::data::view::{Constraints, Spread, Taint, TaintEffect};
 #[cfg(feature = "sim")]
@@ -41,14 +42,19 @@ struct Line {
     stuck: bool,
 }
 
+/// Priority, pod and line.
+type Head = (Reverse<i32>, u64, u32);
+
 /// Every pod that waits for a node.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Lines {
     all: Vec<Line>,
     known: BTreeMap<Ask, u32>,
-    /// Those with pods in them.
-    busy: BTreeSet<u32>,
-    /// Of those, the ones that pods have joined since the scheduler last looked.
+    /// The first pod of each line that has any, by what is scheduled first.
+    heads: BTreeSet<Head>,
+    /// No line with pods asks for less of anything than this.
+    least: Option<Resources>,
+    /// Lines that pods have joined since the scheduler last looked.
     joined: BTreeSet<u32>,
     /// Nodes that have more room, or are open, since then.
     grown: BTreeSet<u32>,
@@ -80,22 +86,46 @@ impl Lines {
     }
 
     fn join(&mut self, line: u32, pod: u64) {
+        let before = self.head(line);
         let Some(joined) = self.all.get_mut(line as usize) else { return };
         joined.pods.insert(pod);
         self.pods.insert(pod);
-        self.busy.insert(line);
         self.joined.insert(line);
+        self.rehead(line, before);
     }
 
     fn leave(&mut self, line: u32, pod: u64) {
+        let before = self.head(line);
         let Some(left) = self.all.get_mut(line as usize) else { return };
         left.pods.remove(&pod);
         self.pods.remove(&pod);
-        if left.pods.is_empty() {
-            // Nobody tells an empty line what has grown.
-            left.stuck = false;
-            self.busy.remove(&line);
+        // Nobody tells an empty line what has grown.
+        left.stuck &= !left.pods.is_empty();
+        self.rehead(line, before);
+    }
+
+    /// A line has another first pod than before.
+    fn rehead(&mut self, line: u32, before: Option<Head>) {
+        let after = self.head(line);
+        if before == after {
+            return;
         }
+        if let Some(head) = before {
+            self.heads.remove(&head);
+        }
+        self.heads.extend(after);
+        if self.heads.is_empty() {
+            self.least = None;
+        } else if before.is_none() {
+            let requests = self.line(line).map(|line| line.ask.requests);
+            self.least = least(self.least.into_iter().chain(requests));
+        }
+    }
+
+    /// The next after `last`.
+    fn after(&self, last: Option<Head>) -> Option<Head> {
+        let from = last.map_or(Bound::Unbounded, Bound::Excluded);
+        self.heads.range((from, Bound::Unbounded)).next().copied()
     }
 
     /// A node has more room, or is open.
@@ -110,7 +140,7 @@ impl Lines {
     }
 
     /// The first pod of a line, by what is scheduled first.
-    fn head(&self, id: u32) -> Option<(Reverse<i32>, u64, u32)> {
+    fn head(&self, id: u32) -> Option<Head> {
         let line = self.line(id)?;
         Some((Reverse(line.ask.priority), *line.pods.first()?, id))
     }
@@ -133,46 +163,62 @@ impl Cluster {
 
     /// Binds what can be bound, and gives the pods that were; the rest is marked unschedulable.
     pub(crate) fn schedule(&mut self, now: Timestamp) -> Vec<u64> {
-        let joined = std::mem::take(&mut self.lines.joined);
+        let mut joined = std::mem::take(&mut self.lines.joined);
         let grown = std::mem::take(&mut self.lines.grown);
         if self.lines.pods.is_empty() || (joined.is_empty() && grown.is_empty()) {
             return Vec::new();
         }
         self.account(now);
-        let few = grown.len() <= FEW;
-        let hopeful = |id: &u32| {
-            let Some(line) = self.lines.line(*id) else { return false };
-            joined.contains(id)
-                || !line.stuck
-                || !few
-                || grown.iter().any(|node| self.takes(&line.ask, *node).is_some())
-        };
-        let looked: Vec<u32> = if grown.is_empty() {
-            joined.iter().copied().collect()
-        } else {
-            self.lines.busy.iter().filter(|id| hopeful(id)).copied().collect()
-        };
-        let mut heads: BTreeSet<_> = looked.into_iter().filter_map(|id| self.lines.head(id)).collect();
         let mut bound = Vec::new();
-        while let Some((_, pod, id)) = heads.pop_first() {
-            let Some(line) = self.lines.line(id) else { continue };
-            let room = match line.stuck && few {
-                true => first(grown.iter().filter_map(|node| Some((*node, self.takes(&line.ask, *node)?)))),
-                false => self.room_for(&line.ask),
+        let mut last = None;
+        // All lines in their order, for as long as what has grown can hold anything.
+        while self.may_take(&grown) {
+            let Some(head) = self.lines.after(last) else {
+                let lines = self.lines.heads.iter().filter_map(|(_, _, id)| self.lines.line(*id));
+                self.lines.least = least(lines.map(|line| line.ask.requests));
+                break;
             };
-            let Some(node) = room else {
-                self.lines.get_stuck(id);
-                self.mark_unschedulable(id, now);
-                continue;
-            };
-            if let Some(workload) = self.pods.get(&pod).and_then(|pod| pod.workload) {
-                self.dequeue(workload, pod);
+            match self.seat(head, &grown, now) {
+                Some(pod) => bound.push(pod),
+                None => drop(joined.remove(&head.2)),
             }
-            self.place(pod, node, now);
-            bound.push(pod);
-            heads.extend(self.lines.head(id));
+            last = Some(head);
+        }
+        // Then those alone that were never looked at; the others would find what they found before.
+        let mut heads: BTreeSet<Head> = joined.into_iter().filter_map(|id| self.lines.head(id)).collect();
+        while let Some(head) = heads.pop_first() {
+            if let Some(pod) = self.seat(head, &grown, now) {
+                bound.push(pod);
+                heads.extend(self.lines.head(head.2));
+            }
         }
         bound
+    }
+
+    /// Whether nodes that have grown could hold a pod that asks for the least.
+    fn may_take(&self, grown: &BTreeSet<u32>) -> bool {
+        let Some(least) = self.lines.least else { return false };
+        let fits = |node: &NodeState| node.is_open() && least.fits(&node.free);
+        grown.len() > FEW || grown.iter().filter_map(|node| self.nodes.get(node)).any(fits)
+    }
+
+    /// Binds the first pod of a line, or marks all of it.
+    fn seat(&mut self, (_, pod, id): Head, grown: &BTreeSet<u32>, now: Timestamp) -> Option<u64> {
+        let line = self.lines.line(id)?;
+        let room = match line.stuck && grown.len() <= FEW {
+            true => first(grown.iter().filter_map(|node| Some((*node, self.takes(&line.ask, *node)?)))),
+            false => self.room_for(&line.ask),
+        };
+        let Some(node) = room else {
+            self.lines.get_stuck(id);
+            self.mark_unschedulable(id, now);
+            return None;
+        };
+        if let Some(workload) = self.pods.get(&pod).and_then(|pod| pod.workload) {
+            self.dequeue(workload, pod);
+        }
+        self.place(pod, node, now);
+        Some(pod)
     }
 
     /// The first open node that can hold a pod; one that would rather not comes after all others.
@@ -236,6 +282,17 @@ impl Cluster {
             }
         }
     }
+}
+
+/// The least of each resource.
+fn least(requests: impl Iterator<Item = Resources>) -> Option<Resources> {
+    requests.reduce(|one, other| {
+        Resources::new(
+            one.cpu_milli.min(other.cpu_milli),
+            one.memory.min(other.memory),
+            one.pods.min(other.pods),
+        )
+    })
 }
 
 /// How a node that can hold a pod takes it.

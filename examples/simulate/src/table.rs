@@ -93,7 +93,7 @@ pub(crate) fn lines<'t>(
 ///
 /// # Errors
 /// Other rows, in words.
-pub(crate) fn values<'t, const N: usize>(line: &'t str) -> Result<[&'t str; N], String> {
+pub(crate) fn values<const N: usize>(line: &str) -> Result<[&str; N], String> {
     if line.trim().is_empty() {
         return Err("empty row".to_owned());
     }
