@@ -3,6 +3,7 @@
 
 mod check;
 mod cloud;
+mod random;
 mod read;
 mod seen;
 mod world;
