@@ -102,7 +102,7 @@ fn world(seed: &Seed) -> World {
         world.cluster.pods.push(self::pod(at, pod, seed.nodes.len(), world.now));
     }
     world.signals(&[("cpu".to_owned(), Signal::Number(seed.load as f64 / 100.0))].into());
-    let cloud = if seed.choose % 2 == 0 { Cloud::Works } else { Cloud::KeepsPods };
+    let cloud = if seed.choose.is_multiple_of(2) { Cloud::Works } else { Cloud::KeepsPods };
     for _ in 0..seed.ticks {
         drop(world.tick());
         world.perform(cloud);
