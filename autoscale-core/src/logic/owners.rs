@@ -1,6 +1,6 @@
 //! Which pods wait because of our own evictions (rule R16).
 
-use crate::data::record::{OpKind, Record};
+use crate::data::record::{OpKind, Record, RemoveState};
 use crate::data::view::{Cluster, PodClass};
 use crate::words::Fnv128;
 
@@ -15,11 +15,15 @@ pub(crate) fn owner_hash(class: &PodClass) -> Option<u32> {
     Some((hash ^ (hash >> 64)) as u32)
 }
 
-/// Whether an open removal has moved pods of the same controller.
+/// Whether an open removal that may yet be taken back has moved pods of the same controller. One that goes forward for good,
+/// or that is parked, gives no room back: what waits because of it is demand like any other.
 pub(crate) fn is_displaced(record: &Record, class: &PodClass) -> bool {
     let mut removals = record.ops.iter().filter_map(|op| match &op.kind {
-        OpKind::Remove(remove) if !remove.displaced.is_empty() => Some(remove),
-        OpKind::Remove(_) | OpKind::Launch(_) => None,
+        OpKind::Remove(remove) => match remove.state {
+            RemoveState::Planned | RemoveState::Cordoned | RemoveState::RollingBack { .. } => Some(remove),
+            RemoveState::Terminating { .. } | RemoveState::Gone | RemoveState::Parked { .. } => None,
+        },
+        OpKind::Launch(_) => None,
     });
     let Some(first) = removals.next() else { return false };
     let Some(hash) = owner_hash(class) else { return false };
