@@ -8,7 +8,7 @@ use autoscale_core::words::Span;
 fn every_scenario_stays_safe() {
     for (name, scenario) in Scenario::ALL {
         let mut config = Config::new(scenario);
-        let hours = if scenario == Scenario::ThousandNodes { 10 } else { 36 };
+        let hours = 36;
         config.until = Span::from_mins(hours * 60);
         let report = run(&config, &mut |_| {});
         assert_eq!(report.violations, [], "{name}");

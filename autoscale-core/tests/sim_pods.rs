@@ -13,6 +13,7 @@ const GIB: u64 = 1 << 30;
 
 /// Two pools that begin empty: `a-gpu`, whose nodes have two GPUs, and `b-plain`.
 fn policy() -> Arc<Policy> {
+    let gpu = Shape::new(ShapeName::new("gpu").unwrap(), Resources::new(4_100, 16 * GIB, 20));
     let pool = |name: &str| {
         PoolPolicy::builder(name)
             .with_min(0)
@@ -27,7 +28,7 @@ fn policy() -> Arc<Policy> {
             .with_cooldown_down(Span::from_mins(2))
     };
     let policy = Policy::builder("list")
-        .with_pool(pool("a-gpu").with_shape("gpu", 4_100, 16 * GIB, 20))
+        .with_pool(pool("a-gpu").with_shapes([gpu.with_extended("gpu", 2).with_label("gpu-model", "T4")]))
         .with_pool(pool("b-plain").with_shape("plain", 8_100, 16 * GIB, 20));
     Arc::new(policy.build().unwrap())
 }
@@ -52,8 +53,6 @@ fn pods() -> Vec<PodSpan> {
 
 fn config(pods: Vec<PodSpan>) -> Config {
     let mut config = Config::new(Scenario::Steady);
-    let gpu = Shape::new(ShapeName::new("gpu").unwrap(), Resources::new(4_100, 16 * GIB, 20));
-    config.shapes = vec![gpu.with_extended("gpu", 2).with_label("gpu-model", "T4")];
     (config.pods, config.policy) = (Some(Arc::new(pods)), Some(policy()));
     config.until = Span::from_mins(8 * 60);
     config

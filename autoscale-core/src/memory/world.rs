@@ -6,7 +6,6 @@ use std::collections::BinaryHeap;
 use crate::data::order::Offering;
 use crate::data::policy::Purchase;
 #[cfg(feature = "sim")]
-use crate::data::policy::Shape;
 use crate::data::record::{IncomingNotice, NoticeKind};
 use crate::data::view::{Ownership, Phase, SignalQuery};
 use crate::words::{Fixed, InstanceId, NodeName, PoolName, ShapeName, SignalName, Span, Timestamp, Zone};
@@ -83,16 +82,6 @@ impl World {
     /// How it behaves. Changes hold for what happens from now on.
     pub const fn settings_mut(&mut self) -> &mut Settings {
         &mut self.settings
-    }
-
-    /// Replaces machine types by others of the same name.
-    #[cfg(feature = "sim")]
-    pub(crate) fn set_shapes(&mut self, shapes: &[Shape]) {
-        for known in &mut self.settings.shapes {
-            if let Some(shape) = shapes.iter().find(|shape| shape.name == known.name) {
-                *known = shape.clone();
-            }
-        }
     }
 
     /// The time in this world.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::data::policy::{Policy, Shape};
+use crate::data::policy::Policy;
 use crate::words::Span;
 
 use super::blow::Blow;
@@ -135,8 +135,6 @@ pub struct Config {
     pub load: Option<Vec<LoadPoint>>,
     /// A list of pods in place of the scenario's workloads and load, in any order. Each uses what it asks for.
     pub pods: Option<Arc<Vec<PodSpan>>>,
-    /// Machine types as the cloud really has them, in place of those of the same name in the policy.
-    pub shapes: Vec<Shape>,
     /// Whether the report has a log of every stored record and every effect.
     pub log: bool,
     /// How many times the scenario's load, and the sizes of its policy: 10 runs on 50 nodes and more.
@@ -157,7 +155,6 @@ impl Config {
             policy: None,
             load: None,
             pods: None,
-            shapes: Vec::new(),
             log: false,
             scale: 1,
             script: Vec::new(),

@@ -92,7 +92,6 @@ impl<'a> Engine<'a> {
             Some(_) => (scenario::empty_world(&policy, config.seed), Vec::new()),
             None => scenario::world(&policy, config.seed, config.times()),
         };
-        world.set_shapes(&config.shapes);
         let until = longest(config, &policy);
         let quiet_from = if faulty { until.minus(calm(until)) } else { until };
         let curve =

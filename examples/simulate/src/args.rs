@@ -173,7 +173,7 @@ impl Args {
             let policy = shapes::policy(&types).map_err(|reason| Bad::whole(&shapes, reason))?;
             let daemon = Settings::for_policy(&policy).map(|settings| settings.daemon).unwrap_or_default();
             let unseatable = list.unseatable(&types, &daemon);
-            (config.pods, config.shapes, config.policy) = (Some(Arc::new(list.pods)), types, Some(policy));
+            (config.pods, config.policy) = (Some(Arc::new(list.pods)), Some(policy));
             source = Source::Pods { pods, shapes, unseatable };
         }
         let small = config.pods.is_none() && config.scenario != Scenario::ThousandNodes;
