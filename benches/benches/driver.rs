@@ -1,6 +1,8 @@
 //! What surrounds a decision: sealing and opening a record, and the simulator, which runs the whole driver.
 #![allow(missing_docs, reason = "the macros of criterion document nothing")]
 
+mod cpu_time;
+
 use std::hint::black_box;
 use std::time::Duration;
 
@@ -8,10 +10,11 @@ use autoscale_core::driver::{open, seal};
 use autoscale_core::sim::{self, Config, Scenario};
 use autoscale_core::words::Span;
 use benches::{Case, Situation};
+use cpu_time::CpuTime;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 /// A record with a launch of a hundred instances open.
-fn record(criterion: &mut Criterion) {
+fn record(criterion: &mut Criterion<CpuTime>) {
     let here = Situation::new(Case::Up, 1_000);
     let record = here.plan(&here.view()).next;
     let sealed = seal(&record).expect("a record that was planned");
@@ -22,7 +25,7 @@ fn record(criterion: &mut Criterion) {
 }
 
 /// Days of a cluster, one after the other.
-fn simulate(criterion: &mut Criterion) {
+fn simulate(criterion: &mut Criterion<CpuTime>) {
     let mut config = Config::new(Scenario::Diurnal);
     config.until = Span::from_mins(24 * 60);
     let mut group = criterion.benchmark_group("simulate");
@@ -32,5 +35,9 @@ fn simulate(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, record, simulate);
+criterion_group! {
+    name = benches;
+    config = Criterion::default().with_measurement(CpuTime);
+    targets = record, simulate
+}
 criterion_main!(benches);

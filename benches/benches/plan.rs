@@ -1,16 +1,19 @@
 //! A decision, and apart from it the reduction of what was seen to the form that decisions are made on.
 #![allow(missing_docs, reason = "the macros of criterion document nothing")]
 
+mod cpu_time;
+
 use std::cell::LazyCell;
 use std::hint::black_box;
 use std::time::Duration;
 
 use benches::{Case, Situation};
+use cpu_time::CpuTime;
 use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
 
 const SIZES: [usize; 4] = [10, 100, 1_000, 10_000];
 
-fn plan(criterion: &mut Criterion) {
+fn plan(criterion: &mut Criterion<CpuTime>) {
     for (name, case) in Case::ALL {
         let mut group = criterion.benchmark_group(format!("plan/{name}"));
         group
@@ -31,7 +34,7 @@ fn plan(criterion: &mut Criterion) {
     }
 }
 
-fn reduce(criterion: &mut Criterion) {
+fn reduce(criterion: &mut Criterion<CpuTime>) {
     let mut group = criterion.benchmark_group("reduce");
     group.sample_size(10).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(3));
     for nodes in SIZES {
@@ -44,5 +47,9 @@ fn reduce(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, plan, reduce);
+criterion_group! {
+    name = benches;
+    config = Criterion::default().with_measurement(CpuTime);
+    targets = plan, reduce
+}
 criterion_main!(benches);

@@ -1,13 +1,16 @@
 //! Three problems whose exact answers are known: the question alone, and apart from it the reduction of what was seen.
 #![allow(missing_docs, reason = "the macros of criterion document nothing")]
 
+mod cpu_time;
+
 use std::hint::black_box;
 use std::time::Duration;
 
 use benches::{Workload, answer};
+use cpu_time::CpuTime;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 
-fn workloads(criterion: &mut Criterion) {
+fn workloads(criterion: &mut Criterion<CpuTime>) {
     let mut group = criterion.benchmark_group("workloads");
     group.sample_size(20).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(3));
     let cases = [
@@ -41,5 +44,9 @@ fn workloads(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, workloads);
+criterion_group! {
+    name = benches;
+    config = Criterion::default().with_measurement(CpuTime);
+    targets = workloads
+}
 criterion_main!(benches);
