@@ -107,6 +107,8 @@ pub struct Cluster {
     pub(super) scope: Scope,
     pub(super) nodes: Vec<Node>,
     pub(super) classes: Vec<PodClass>,
+    /// Which classes have to leave their nodes: asked of every seat, and told by texts of the class.
+    pub(super) leaves: Vec<bool>,
     pub(super) budgets: Vec<Budget>,
     pub(super) seats: Vec<Seat>,
     /// Where the seats of each node begin; one more for the end, behind which are those without a node.
@@ -198,7 +200,7 @@ impl Cluster {
 
     /// The seats of a node whose pods have to leave before it may be ended.
     pub fn evictable(&self, node: usize) -> impl Iterator<Item = (&Seat, &PodClass)> {
-        let seats = self.seats(node).iter().filter_map(|seat| Some((seat, self.class(seat)?)));
-        seats.filter(|(_, class)| class.has_to_leave())
+        let leaves = |seat: &&Seat| self.leaves.get(seat.class as usize) == Some(&true);
+        self.seats(node).iter().filter(leaves).filter_map(|seat| Some((seat, self.class(seat)?)))
     }
 }

@@ -54,7 +54,8 @@ impl Cluster {
             names.extend(parts.get_mut(pod as usize).and_then(Option::take));
         }
         begins.resize(nodes.len() + 1, seats.len() as u32);
-        Self { at, complete, scope, nodes, classes, budgets, seats, begins, names }
+        let leaves = classes.iter().map(PodClass::has_to_leave).collect();
+        Self { at, complete, scope, nodes, classes, leaves, budgets, seats, begins, names }
     }
 }
 

@@ -18,7 +18,7 @@ const MAX_ATTEMPTS: u32 = 12;
 /// Authorises every send that is due, at the version about to be written.
 pub(crate) fn arm(work: &mut Work<'_>, ver: Ver) {
     let before = work.next.clone();
-    let scene = Scene::new(work.policy, &before, work.view);
+    let scene = Scene::new(work.sight, &before);
     let mut ops = std::mem::take(&mut work.next.ops);
     let quiet = work.next.time.quiet_until > work.now;
     ops.retain_mut(|op| {

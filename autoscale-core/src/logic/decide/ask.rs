@@ -6,6 +6,7 @@ use super::market::Market;
 use super::pick::{self, Most};
 use super::place::Placing;
 use super::scene::Scene;
+use super::sight::Sight;
 use super::situation;
 use super::size::{self, Buyer};
 use super::work::Work;
@@ -57,8 +58,9 @@ pub fn sizing(
     now: Timestamp,
     most: u32,
 ) -> Sizing {
-    let scene = Scene::new(policy, record, view);
-    let work = work(policy, record, view, tick, now);
+    let sight = Sight::new(policy, view);
+    let scene = Scene::new(&sight, record);
+    let work = work((policy, record), view, &sight, tick, now);
     let Some(cluster) = scene.cluster else { return Sizing::default() };
     let market = Market::new(policy, &scene, cluster);
     let mut by_kind: BTreeMap<u32, u64> = BTreeMap::new();
@@ -116,8 +118,9 @@ pub fn removable(
     now: Timestamp,
     (pool, most): (&PoolName, u32),
 ) -> Removable {
-    let scene = Scene::new(policy, record, view);
-    let work = work(policy, record, view, tick, now);
+    let sight = Sight::new(policy, view);
+    let scene = Scene::new(&sight, record);
+    let work = work((policy, record), view, &sight, tick, now);
     let Some(pool) = policy.pool(pool) else { return Removable::default() };
     let most = Most { nodes: most, drains: most, anyone: false, told: usize::MAX };
     let picked = pick::pick(&work, &scene, pool, most);
@@ -125,8 +128,14 @@ pub fn removable(
     Removable { instances, nodes: picked.told, refused: picked.refused }
 }
 
-fn work<'a>(policy: &'a Policy, record: &Record, view: &'a View, tick: &'a Tick, now: Timestamp) -> Work<'a> {
+fn work<'a>(
+    (policy, record): (&'a Policy, &Record),
+    view: &'a View,
+    sight: &'a Sight<'a>,
+    tick: &'a Tick,
+    now: Timestamp,
+) -> Work<'a> {
     let elapsed = record.elapsed_at(now);
     let (actions, alarms) = (Vec::new(), Vec::new());
-    Work { policy, view, tick, next: record.clone(), now: elapsed, wall: now, actions, alarms }
+    Work { policy, view, sight, tick, next: record.clone(), now: elapsed, wall: now, actions, alarms }
 }

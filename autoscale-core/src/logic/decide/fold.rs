@@ -9,7 +9,7 @@ use crate::data::record::{
     Cause, KeptAside, Launch, LaunchState, Mark, NoticeKind, Op, OpKind, Record, Remove, RemoveState,
     RemoveWhy, Rollback,
 };
-use crate::data::view::Node;
+use crate::data::view::{Instance, Node};
 use crate::logic::marks::seen;
 use crate::logic::movable;
 use crate::mutant::{self, Mutant};
@@ -27,7 +27,8 @@ enum Fate {
 /// Moves every open operation as far as the facts go.
 pub(crate) fn fold(work: &mut Work<'_>) {
     let before = work.next.clone();
-    let scene = Scene::new(work.policy, &before, work.view);
+    let scene = Scene::new(work.sight, &before);
+    let bought = bought(scene.listing, &before);
     let mut kept = Vec::new();
     let mut done = Vec::new();
     for op in &before.ops {
@@ -41,7 +42,10 @@ pub(crate) fn fold(work: &mut Work<'_>) {
             continue;
         };
         let fate = match &op.kind {
-            OpKind::Launch(launch) => fold_launch(work, &scene, pool, op, launch),
+            OpKind::Launch(launch) => {
+                let listed = bought.get(&launch.attempt.token).copied();
+                fold_launch(work, &scene, pool, (op, launch), listed)
+            }
             OpKind::Remove(remove) => fold_remove(work, &scene, pool, op, remove),
         };
         match fate {
@@ -76,8 +80,13 @@ pub(crate) fn finish(record: &mut Record, op: &Op, now: Elapsed) {
     }
 }
 
-fn fold_launch(work: &mut Work<'_>, scene: &Scene<'_>, pool: &PoolPolicy, op: &Op, launch: &Launch) -> Fate {
-    let listed = bought(scene.listing, launch);
+fn fold_launch(
+    work: &mut Work<'_>,
+    scene: &Scene<'_>,
+    pool: &PoolPolicy,
+    (op, launch): (&Op, &Launch),
+    listed: Option<&Instance>,
+) -> Fate {
     let state = match &launch.state {
         LaunchState::Planned
         | LaunchState::Sent
@@ -247,7 +256,7 @@ fn may_be(
     let launched = scene.body(instance).and_then(|body| body.listed?.launched_at);
     let since = launched.map_or(begun, |launched| launched.min(begun));
     let younger = |node: &&&Node| !node.control_plane && node.created_at >= since;
-    let node = scene.strays.iter().find(younger)?;
+    let node = scene.strays().iter().find(younger)?;
     Some(KeptAside::Stray { node: node.name.clone() })
 }
 

@@ -14,7 +14,7 @@ const MAX_AT_ONCE: usize = 16;
 /// Opens an operation for each.
 pub(crate) fn take_up(work: &mut Work<'_>) {
     let before = work.next.clone();
-    let scene = Scene::new(work.policy, &before, work.view);
+    let scene = Scene::new(work.sight, &before);
     if scene.listing.is_none() {
         return;
     }
@@ -48,18 +48,16 @@ fn found<'a, 's>(work: &Work<'_>, scene: &'s Scene<'a>) -> Vec<Leftover<'a, 's>>
             work.next.ops.iter().filter_map(|op| op.remove()).filter_map(|remove| remove.node.as_ref());
         nodes.any(|(_, known)| known == uid)
     };
-    let free = |node: &Node| !node.control_plane && !known(&node.uid);
-    let joined = scene.bodies.iter().filter_map(|body| Some((Some(body), body.node?)));
-    let strays = scene.strays.iter().map(|node| (None, *node));
+    let marked = |marked: bool| marked && !mutant::on(Mutant::LeaveOrphans);
     let mut leftovers = Vec::new();
-    for (body, node) in joined.chain(strays).filter(|(_, node)| free(node)) {
-        if body.is_some_and(|b| work.next.op_on(b.id).is_some() || b.is_control_plane()) {
-            continue;
-        }
-        let dead = body.is_some_and(|body| body.is_terminated() && body.is_member());
-        if dead || (node.cordon.is_some() && !mutant::on(Mutant::LeaveOrphans)) {
-            leftovers.push((body, node, !dead));
-        }
+    // Most nodes are no leftovers: the record is searched for the others only.
+    for body in scene.bodies().iter().filter(|body| !body.is_control_plane()) {
+        let dead = body.is_terminated() && body.is_member();
+        let node = body.node.filter(|_| dead || marked(body.is_marked()));
+        let node = node.filter(|node| !known(&node.uid) && work.next.op_on(body.id).is_none());
+        leftovers.extend(node.map(|node| (Some(body), node, !dead)));
     }
+    let strays = scene.strays().iter().filter(|node| !node.control_plane && marked(node.cordon.is_some()));
+    leftovers.extend(strays.filter(|node| !known(&node.uid)).map(|node| (None, *node, true)));
     leftovers
 }

@@ -6,7 +6,7 @@ use super::scene::{Scene, uncertain};
 use crate::data::order::Offering;
 use crate::data::policy::{Policy, PoolPolicy, Shape};
 use crate::data::record::Record;
-use crate::data::view::{Cluster, Node, Taint};
+use crate::data::view::{Cluster, Node, PodClass, Taint};
 use crate::logic::fit::{Bin, Kind, Kinds, Misfit, Site, label};
 use crate::words::{PoolName, Resources, Zone};
 
@@ -41,11 +41,13 @@ impl<'a> Market<'a> {
         asked.sort_unstable();
         asked.dedup();
         asked.retain(|key| !OWN_LABELS.contains(key));
+        let stays = |class: &PodClass| (class.is_daemon() || class.mirror) && class.takes_room();
+        let staying: Vec<bool> = cluster.classes().iter().map(stays).collect();
         let mut offers = Vec::new();
         for pool in policy.pools().values() {
             let nodes: Vec<(usize, &'a Node)> =
                 scene.members(&pool.name).filter_map(|body| Some((body.node_at?, body.node?))).collect();
-            let overhead = overhead(cluster, pool, &nodes);
+            let overhead = overhead(cluster, &staying, pool, &nodes);
             let (labels, taints) = in_common(&asked, &nodes);
             for shape in &pool.shapes {
                 let room = shape.allocatable.minus(&overhead);
@@ -140,14 +142,14 @@ pub(crate) fn room(pool: &PoolPolicy) -> u64 {
 }
 
 /// What DaemonSets' pods and static pods take of a new node: as declared, else the most that they take of any node of the
-/// pool, else of any node.
-fn overhead(cluster: &Cluster, pool: &PoolPolicy, nodes: &[(usize, &Node)]) -> Resources {
+/// pool, else of any node. `staying` tells of each class whether its pods are such ones.
+fn overhead(cluster: &Cluster, staying: &[bool], pool: &PoolPolicy, nodes: &[(usize, &Node)]) -> Resources {
     if let Some(overhead) = pool.overhead {
         return overhead;
     }
     let taken = |at: usize| {
-        let classes = cluster.seats(at).iter().filter_map(|seat| Some((seat, cluster.class(seat)?)));
-        let stay = classes.filter(|(_, class)| (class.is_daemon() || class.mirror) && class.takes_room());
+        let stay = cluster.seats(at).iter().filter(|seat| staying.get(seat.class as usize) == Some(&true));
+        let stay = stay.filter_map(|seat| Some((seat, cluster.class(seat)?)));
         stay.fold(Resources::default(), |sum, (seat, class)| {
             let times = |each: u64| each.saturating_mul(u64::from(seat.count));
             let requests = &class.requests;

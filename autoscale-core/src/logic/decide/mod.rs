@@ -2,6 +2,7 @@
 
 mod arm;
 mod ask;
+mod body;
 mod fold;
 mod grow;
 mod homeless;
@@ -14,6 +15,7 @@ mod rules;
 mod scale;
 mod scene;
 mod shrink;
+mod sight;
 mod situation;
 mod size;
 mod spare;
@@ -30,6 +32,7 @@ use crate::words::{Span, Timestamp, Ver};
 
 use market::Market;
 use scene::Scene;
+use sight::Sight;
 use situation::Situation;
 use work::Work;
 
@@ -117,7 +120,9 @@ fn decide(
     let now = record.elapsed_at(wall);
     let mut next = record.clone();
     (next.time.last_now, next.time.elapsed) = (wall, now);
-    let mut work = Work { policy, view, tick, next, now, wall, actions: Vec::new(), alarms: Vec::new() };
+    let sight = Sight::new(policy, view);
+    let (actions, alarms) = (Vec::new(), Vec::new());
+    let mut work = Work { policy, view, sight: &sight, tick, next, now, wall, actions, alarms };
     let founded = found(&mut work);
     let dropped = take_in(&mut work.next, &tick.notices, now);
     if dropped > 0 {
@@ -126,7 +131,7 @@ fn decide(
 
     fold::fold(&mut work);
     let folded = work.next.clone();
-    let scene = Scene::new(policy, &folded, view);
+    let scene = Scene::new(&sight, &folded);
     let healthy = scale::unhealthy(&work, &scene).is_none();
     let quiet = work.next.time.quiet_until > now;
     let market = scene.cluster.filter(|cluster| needs_market(policy, cluster));
@@ -138,7 +143,7 @@ fn decide(
         notices::act(&mut work, healthy && !quiet);
         scale::recall(&mut work, &situations);
         let before = work.next.clone();
-        let scene = Scene::new(policy, &before, view);
+        let scene = Scene::new(&sight, &before);
         for situation in &mut situations {
             let pending = situation.counts.pending_pods;
             situation.counts = scene.counts(&before, &situation.pool.name);

@@ -80,7 +80,7 @@ const REMEMBERED: Span = Span::from_mins(6 * 60);
 /// Does what a notice asks for; false when nothing is left to do.
 fn stays_open(work: &mut Work<'_>, notice: &mut Notice, replacements_allowed: bool) -> bool {
     let before = work.next.clone();
-    let scene = Scene::new(work.policy, &before, work.view);
+    let scene = Scene::new(work.sight, &before);
     if scene.listing.is_none() || scene.cluster.is_none() {
         return true;
     }

@@ -1,18 +1,19 @@
 //! Which nodes may go, and which go first.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::scene::{Body, Scene};
 use super::spare::Spare;
 use super::work::Work;
 use crate::data::explain::{Held, NodeReport};
 use crate::data::policy::PoolPolicy;
+use crate::data::record::{Op, Record};
 use crate::data::view::{Cluster, Node, Ownership, Ready};
 use crate::logic::fit::Room;
 use crate::logic::movable;
 use crate::mutant::{self, Mutant};
-use crate::words::{Fixed, InstanceId, NodeName, NodeUid, Span, Timestamp, Zone};
+use crate::words::{Elapsed, Fixed, InstanceId, NodeName, NodeUid, Span, Timestamp, Zone};
 
 /// How young a node has to be to be left alone.
 const JUST_LAUNCHED: Span = Span::from_mins(10);
@@ -54,12 +55,31 @@ pub(crate) struct Most {
     pub(crate) told: usize,
 }
 
+/// What the record says about single instances of a pool, to be asked for each of them.
+struct Known<'r> {
+    /// Those that an open operation names.
+    open: BTreeSet<&'r InstanceId>,
+    /// Until when those whose removal failed are left alone.
+    backoffs: BTreeMap<&'r InstanceId, Elapsed>,
+}
+
+impl<'r> Known<'r> {
+    fn of(record: &'r Record, pool: &PoolPolicy) -> Self {
+        let open = record.ops.iter().filter_map(Op::instance).collect();
+        let mut backoffs = BTreeMap::new();
+        for known in record.pools.get(&pool.name).into_iter().flat_map(|marks| &marks.nodes) {
+            backoffs.entry(&known.instance).or_insert(known.backoff.until);
+        }
+        Self { open, backoffs }
+    }
+}
+
 /// Every reason why an instance may not go, apart from those that depend on the other nodes and on its pods.
 fn own_reasons(
     work: &Work<'_>,
     scene: &Scene<'_>,
     pool: &PoolPolicy,
-    body: &Body<'_>,
+    (body, known): (&Body<'_>, &Known<'_>),
     anyone: bool,
 ) -> Vec<Held> {
     let mut held = Vec::new();
@@ -76,12 +96,11 @@ fn own_reasons(
     if !blind && (body.listed.is_some_and(|i| i.protected) || body.node.is_some_and(|n| n.keep)) {
         held.push(Held::Protected);
     }
-    if body.leaving || work.next.op_on(body.id).is_some() {
+    if body.leaving || known.open.contains(body.id) {
         held.push(Held::InProgress);
     }
-    let known = work.next.pools.get(&pool.name).into_iter().flat_map(|marks| &marks.nodes);
-    let mut backoffs = known.filter(|known| known.instance == *body.id).map(|known| known.backoff);
-    if let Some(left) = backoffs.next().map(|b| b.until.since(work.now)).filter(|left| *left > Span::ZERO) {
+    let left = known.backoffs.get(body.id).map(|until| until.since(work.now));
+    if let Some(left) = left.filter(|left| *left > Span::ZERO) {
         held.push(Held::Backoff { left });
     }
     let (Some(node), Some(cluster)) = (body.node, scene.cluster) else {
@@ -102,7 +121,7 @@ fn own_reasons(
 
 /// Every reason why an instance may not go, apart from those that depend on the other nodes.
 pub(crate) fn judge(work: &Work<'_>, scene: &Scene<'_>, pool: &PoolPolicy, body: &Body<'_>) -> Vec<Held> {
-    let mut held = own_reasons(work, scene, pool, body, false);
+    let mut held = own_reasons(work, scene, pool, (body, &Known::of(&work.next, pool)), false);
     if let (Some(cluster), Some(at)) = (scene.cluster, body.node_at) {
         held.extend(movable::holds(pool, cluster, at));
         held.extend(busy(pool, cluster, at));
@@ -145,7 +164,7 @@ struct Candidate<'s, 'a> {
 impl Candidate<'_, '_> {
     /// Unhealthy before healthy, empty before not.
     fn tier(&self) -> (bool, bool) {
-        (self.body.node.is_some_and(|node| node.ready == Ready::Yes), self.rank.0 > 0)
+        (self.body.is_ready(), self.rank.0 > 0)
     }
 }
 
@@ -217,10 +236,11 @@ fn candidates<'s, 'a>(
     most: Most,
     holding: &[bool],
 ) -> Vec<Candidate<'s, 'a>> {
+    let known = Known::of(&work.next, pool);
     let members = scene.members(&pool.name).filter(|body| !body.is_ending());
     let mut candidates: Vec<_> = members
         .map(|body| {
-            let own = own_reasons(work, scene, pool, body, most.anyone);
+            let own = own_reasons(work, scene, pool, (body, &known), most.anyone);
             let (mut pods, mut used, mut held) = (0_u64, 0_u64, !own.is_empty());
             for (seat, class) in body.node_at.into_iter().flat_map(|at| cluster.evictable(at)) {
                 let count = u64::from(seat.count);
@@ -285,7 +305,7 @@ impl Search<'_> {
         let (cluster, scene, pool) = (self.cluster, self.scene, self.pool);
         let room = self.room.get_or_insert_with(|| {
             let mut room = Room::new(cluster, |at, node| remains(scene, at, node));
-            let leaving = scene.bodies.iter().filter(|body| body.leaving && !body.is_ending());
+            let leaving = scene.bodies().iter().filter(|body| body.leaving && !body.is_ending());
             leaving.filter_map(|body| body.node_at).for_each(|at| room.is_leaving(at));
             room
         });

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::market::Market;
-use super::scene::Scene;
+use super::scene::{Body, Scene};
 use super::situation::Situation;
 use super::work::Work;
 use super::{grow, shrink};
 use crate::data::explain::{Direction, Hold};
 use crate::data::record::Rollback;
-use crate::data::view::{Scope, Seen};
+use crate::data::view::{Ready, Scope, Seen};
 use crate::mutant::{self, Mutant};
 use crate::words::{Span, truncated};
 
@@ -45,11 +45,11 @@ fn unseen<T>(what: &str, seen: &Seen<T>, complete: impl Fn(&T) -> bool) -> Optio
 /// Too much of the cluster is unready: more than the tolerated number **and** share. Nodes whose instance is known to
 /// be gone do not count, they are only not forgotten yet.
 pub(crate) fn unhealthy(work: &Work<'_>, scene: &Scene<'_>) -> Option<Hold> {
-    let cluster = scene.cluster?;
-    let dead = |at: usize| scene.body_of(at).is_some_and(|body| body.is_ending());
-    let counted: Vec<(&crate::data::view::Node, usize)> =
-        cluster.nodes().iter().zip(0..).filter(|(_, at)| !dead(*at)).collect();
-    let unready = counted.iter().filter(|(node, _)| node.ready == crate::data::view::Ready::No).count();
+    scene.cluster?;
+    let joined = scene.bodies().iter().filter(|body| body.node.is_some() && !body.is_ending());
+    let strays = scene.strays().iter().map(|node| node.ready == Ready::Yes);
+    let counted: Vec<bool> = joined.map(Body::is_ready).chain(strays).collect();
+    let unready = counted.iter().filter(|ready| !**ready).count();
     let health = work.policy.health();
     let too_many = unready as u64 > u64::from(health.tolerated)
         && health.ratio.is_exceeded_by(unready as u64, counted.len() as u64);

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::market::Market;
-use super::scene::Scene;
+use super::scene::{Body, Scene};
 use super::work::Work;
 use super::{rules, targets};
 use crate::data::explain::{
     Counts, Direction, Hold, NodeReport, PoolReport, RuleReport, RuleState, TargetReport, Verdict,
 };
 use crate::data::policy::PoolPolicy;
-use crate::data::view::{Cluster, Instance, Ownership, PodClass, Seat};
+use crate::data::view::{Cluster, Phase, PodClass, Seat};
 use crate::logic::movable;
 use crate::logic::owners::is_displaced;
 use crate::words::PoolName;
@@ -79,8 +79,7 @@ pub(crate) fn situations<'a>(
     market: Option<&Market<'_>>,
 ) -> Vec<Situation<'a>> {
     let pending = pending(work, scene, market);
-    let homeless =
-        scene.bodies.iter().filter(|b| b.pool.is_none() && b.listed.is_some_and(is_alive_and_ours)).count();
+    let homeless = scene.bodies().iter().filter(|b| b.pool.is_none() && is_alive_and_ours(b)).count();
     if homeless > 0 {
         work.alarm(format!(
             "{homeless} instances carry our tags and the name of a pool that the policy does not have"
@@ -115,8 +114,8 @@ pub(crate) fn situations<'a>(
     situations
 }
 
-fn is_alive_and_ours(instance: &Instance) -> bool {
-    instance.ownership == Ownership::Ours && instance.phase.is_alive()
+fn is_alive_and_ours(body: &Body<'_>) -> bool {
+    body.is_ours() && body.phase().is_some_and(Phase::is_alive)
 }
 
 /// Pods that wait for a node, counted for each pool of which a node would hold them: pools can back each other up.

@@ -1,5 +1,6 @@
 //! What the stages of one decision pass on to each other.
 
+use super::sight::Sight;
 use crate::data::explain::Action;
 use crate::data::order::{Offering, OpId};
 use crate::data::policy::{Policy, PoolPolicy};
@@ -16,6 +17,8 @@ use crate::words::{Elapsed, InstanceId, NodeName, NodeUid, PoolName, Timestamp, 
 pub(crate) struct Work<'a> {
     pub(crate) policy: &'a Policy,
     pub(crate) view: &'a View,
+    /// The view, joined.
+    pub(crate) sight: &'a Sight<'a>,
     pub(crate) tick: &'a Tick,
     /// The record as far as it has been decided.
     pub(crate) next: Record,
