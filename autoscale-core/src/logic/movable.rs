@@ -1,7 +1,7 @@
 //! Which pods hold a node back, and which of those that have to leave it are asked to.
 
 use crate::data::explain::Held;
-use crate::data::policy::{PoolPolicy, SystemPods};
+use crate::data::policy::{Awkward, PoolPolicy, SystemPods};
 use crate::data::view::{Cluster, Eviction, PodClass, Seat, Spread, Storage};
 use crate::words::truncated;
 
@@ -11,17 +11,18 @@ pub(crate) fn reasons(pool: &PoolPolicy, cluster: &Cluster, class: &PodClass, po
     let name = || pod.to_owned();
     let mut held = Vec::new();
     match &class.owner {
-        None => held.push(Held::NoController { pod: name() }),
+        None if pool.bare_pods == Awkward::Hold => held.push(Held::NoController { pod: name() }),
+        None => {}
         Some(owner) if owner.exists == Some(false) => held.push(Held::ControllerGone { pod: name() }),
         Some(_) => {}
     }
     if class.eviction == Eviction::Never {
         held.push(Held::DoNotEvict { pod: name() });
     }
-    if class.system_critical {
+    if class.system_critical && pool.critical_pods == Awkward::Hold {
         held.push(Held::SystemCritical { pod: name() });
     }
-    if class.storage == Storage::Local {
+    if class.storage == Storage::Local && pool.local_storage == Awkward::Hold {
         held.push(Held::LocalStorage { pod: name() });
     }
     if class.constraints.ignores_cordon() {

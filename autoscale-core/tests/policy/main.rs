@@ -6,7 +6,7 @@ mod keys;
 use std::collections::BTreeSet;
 
 use autoscale_core::data::policy::{
-    Choose, OnRebalance, Policy, PoolBuilder, PoolPolicy, Purchase, SystemPods, When,
+    Awkward, Choose, OnRebalance, Policy, PoolBuilder, PoolPolicy, Purchase, SystemPods, When,
 };
 use autoscale_core::words::{PoolName, Ratio, SignalName, Span, Unit};
 use proptest::prelude::*;
@@ -25,7 +25,7 @@ const FULL: &str = r#"{"version": 1, "cluster": "shop", "tick": {"interval": "2m
         "step_up": 1, "step_down": 1, "max_batch": 10, "max_drains": 5, "busy_above": false, "cooldown_up": "5m", "cooldown_down": "10m",
         "join_timeout": "10m", "drain_timeout": "6m", "max_zone_skew": 2, "backoff_initial": "5m",
         "backoff_max": "30m", "replacement_surge": 0, "on_rebalance": "replace", "adopt": false,
-        "system_pods": "hold"}}}"#;
+        "system_pods": "hold", "bare_pods": "hold", "local_storage": "hold", "critical_pods": "hold"}}}"#;
 
 fn web() -> PoolBuilder {
     zoned().with_shape("m", 1_500, 8 << 30, 110)
@@ -93,7 +93,7 @@ fn the_builder_reports_everything_at_once() {
 
 #[test]
 fn the_hash_stays_what_it_is() {
-    assert_eq!(built().hash().as_str(), "c918a6da34f5d5aca1ad9dd44bbbccb8");
+    assert_eq!(built().hash().as_str(), "83de367e6aa4f84147067ff0e1b48dbf");
     let mut canonical: Value = serde_json::from_str(FULL).unwrap();
     canonical["pools"]["web"]["up"][0]["above"] = json!("70%");
     canonical["pools"]["web"]["up"][1]["above"] = json!("12.5");
@@ -152,6 +152,9 @@ fn every_setting_of_the_builder_changes_the_hash() {
         web().with_adopt(true),
         web().with_template("lt-1:7"),
         web().with_system_pods(SystemPods::Budgeted),
+        web().with_bare_pods(Awkward::Evict),
+        web().with_local_storage(Awkward::Evict),
+        web().with_critical_pods(Awkward::Evict),
     ];
     let start = || Policy::builder("shop");
     let mut policies: Vec<Policy> =

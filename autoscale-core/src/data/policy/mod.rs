@@ -21,7 +21,7 @@ use crate::words::{ClusterId, ContentHash, PoolName, Ratio, SignalName, Span};
 pub use builder::{Keep, PolicyBuilder, PoolBuilder, Threshold, When};
 pub use choose::Choose;
 pub use error::{PolicyError, PolicyErrors};
-pub use pool::{Headroom, OnRebalance, PoolPolicy, Purchase, SystemPods};
+pub use pool::{Awkward, Headroom, OnRebalance, PoolPolicy, Purchase, SystemPods};
 pub use rule::{Bound, Rule, SignalSpec, Target};
 pub use shape::Shape;
 

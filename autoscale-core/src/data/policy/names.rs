@@ -1,6 +1,6 @@
 //! The fixed words of a policy, and the nearest known word to a wrong one.
 
-use super::{OnRebalance, Purchase, SystemPods};
+use super::{Awkward, OnRebalance, Purchase, SystemPods};
 use crate::data::view::TaintEffect;
 use crate::words::Unit;
 
@@ -43,6 +43,17 @@ impl Named for SystemPods {
         match self {
             Self::Hold => "hold",
             Self::Budgeted => "budgeted",
+        }
+    }
+}
+
+impl Named for Awkward {
+    const ALL: &'static [Self] = &[Self::Hold, Self::Evict];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Hold => "hold",
+            Self::Evict => "evict",
         }
     }
 }

@@ -56,6 +56,18 @@ pub enum SystemPods {
     Budgeted,
 }
 
+/// Whether pods that are awkward to move hold their node back.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Awkward {
+    /// They do.
+    #[default]
+    Hold,
+    /// They are evicted like others.
+    Evict,
+}
+
 /// Spare room that is kept free in a pool, so that new pods need not wait for a new node.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 #[non_exhaustive]
@@ -156,6 +168,13 @@ pub struct PoolPolicy {
     pub adopt: bool,
     /// Whether `kube-system` pods hold a node back.
     pub system_pods: SystemPods,
+    /// Pods without a controller: nobody makes them again. Default hold, as in Cluster Autoscaler; Karpenter evicts them.
+    pub bare_pods: Awkward,
+    /// Pods with a disk-backed `emptyDir`, a `hostPath` or a node-local volume that is not annotated as safe: what is in it is
+    /// lost. Default hold, as in Cluster Autoscaler; Karpenter evicts them.
+    pub local_storage: Awkward,
+    /// Pods of a system-critical priority. Default hold, as in the reference system; the others evict them.
+    pub critical_pods: Awkward,
 }
 
 impl PoolPolicy {

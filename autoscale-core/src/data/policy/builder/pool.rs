@@ -6,7 +6,9 @@ use super::{Draft, Keep, When};
 use crate::data::policy::names::Named;
 use crate::data::policy::raw::Raw;
 use crate::data::policy::taint::show_taint;
-use crate::data::policy::{Headroom, OnRebalance, PoolPolicy, Purchase, Shape, SystemPods, units, write};
+use crate::data::policy::{
+    Awkward, Headroom, OnRebalance, PoolPolicy, Purchase, Shape, SystemPods, units, write,
+};
 use crate::data::view::Taint;
 use crate::words::{Ratio, Resources, Span};
 
@@ -162,5 +164,11 @@ impl PoolBuilder {
         with_adopt(adopt: bool) "adopt" => Raw::Bool(adopt);
         /// Whether `kube-system` pods hold a node back.
         with_system_pods(choice: SystemPods) "system_pods" => Raw::text(choice.name());
+        /// Whether pods without a controller hold a node back.
+        with_bare_pods(choice: Awkward) "bare_pods" => Raw::text(choice.name());
+        /// Whether pods that keep data on their node hold it back.
+        with_local_storage(choice: Awkward) "local_storage" => Raw::text(choice.name());
+        /// Whether pods of a system-critical priority hold a node back.
+        with_critical_pods(choice: Awkward) "critical_pods" => Raw::text(choice.name());
     }
 }

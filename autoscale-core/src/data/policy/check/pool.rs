@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Context, nodes, ratio, rules, shapes, targets};
 use crate::data::policy::names::Named;
 use crate::data::policy::read::{At, Fields, MAX_SPAN};
-use crate::data::policy::{Headroom, OnRebalance, PoolPolicy, Purchase, SystemPods};
+use crate::data::policy::{Awkward, Headroom, OnRebalance, PoolPolicy, Purchase, SystemPods};
 use crate::words::{PoolName, Span, Zone};
 
 /// No pool is larger.
@@ -14,7 +14,7 @@ const MAX_BATCH: u32 = 100;
 const MAX_ZONES: usize = 64;
 const MAX_PRIORITY: u32 = 10_000;
 
-const KEYS: [&str; 34] = [
+const KEYS: [&str; 37] = [
     "min",
     "max",
     "priority",
@@ -49,6 +49,9 @@ const KEYS: [&str; 34] = [
     "on_rebalance",
     "adopt",
     "system_pods",
+    "bare_pods",
+    "local_storage",
+    "critical_pods",
 ];
 
 /// Reads everything before it gives up, so that all errors are found.
@@ -95,6 +98,9 @@ pub(super) fn pool(at: &At<'_>, name: Option<PoolName>, context: &Context) -> Op
     let on_rebalance = fields.get("on_rebalance").or(OnRebalance::default(), At::word);
     let adopt = fields.get("adopt").or(false, At::flag);
     let system_pods = fields.get("system_pods").or(SystemPods::default(), At::word);
+    let awkward = |key| fields.get(key).or(Awkward::default(), At::word);
+    let (bare_pods, local_storage) = (awkward("bare_pods"), awkward("local_storage"));
+    let critical_pods = awkward("critical_pods");
 
     Some(PoolPolicy {
         name: name?,
@@ -131,6 +137,9 @@ pub(super) fn pool(at: &At<'_>, name: Option<PoolName>, context: &Context) -> Op
         on_rebalance: on_rebalance?,
         adopt: adopt?,
         system_pods: system_pods?,
+        bare_pods: bare_pods?,
+        local_storage: local_storage?,
+        critical_pods: critical_pods?,
     })
 }
 

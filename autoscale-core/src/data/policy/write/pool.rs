@@ -14,7 +14,7 @@ pub(super) fn pool(policy: &Policy, pool: &PoolPolicy) -> Raw {
         name: _, min, max, priority, zones, max_per_zone, shapes, labels: own, taints, overhead, template, purchases,
         pods_per_node, targets, up, down, pending_for, headroom: room, step_up, step_down, max_batch, max_drains,
         busy_above, cooldown_up, cooldown_down, join_timeout, drain_timeout, max_zone_skew, backoff_initial, backoff_max,
-        replacement_surge, on_rebalance, adopt, system_pods,
+        replacement_surge, on_rebalance, adopt, system_pods, bare_pods, local_storage, critical_pods,
     } = pool;
     let rules = |rules: &[Rule]| Raw::List(rules.iter().map(|part| rule(policy, part)).collect());
     map([
@@ -51,6 +51,9 @@ pub(super) fn pool(policy: &Policy, pool: &PoolPolicy) -> Raw {
         ("on_rebalance", Raw::text(on_rebalance.name())),
         ("adopt", Raw::Bool(*adopt)),
         ("system_pods", Raw::text(system_pods.name())),
+        ("bare_pods", Raw::text(bare_pods.name())),
+        ("local_storage", Raw::text(local_storage.name())),
+        ("critical_pods", Raw::text(critical_pods.name())),
     ])
 }
 
