@@ -115,6 +115,8 @@ pub(super) struct Net {
     pub(super) stuck: Option<(u32, Timestamp)>,
     /// What another cluster runs in the same account.
     pub(super) second_cluster: Vec<Instance>,
+    /// When the blow that waits for a node that is being drained looks again.
+    pub(super) kill_again_at: Option<Timestamp>,
     /// Stored records of the last minutes.
     pub(super) snapshots: VecDeque<(Timestamp, Vec<u8>)>,
     pub(super) hurt: Option<Hurt>,
@@ -162,6 +164,7 @@ impl Net {
             refused_older: BTreeSet::new(),
             stuck: None,
             second_cluster: Vec::new(),
+            kill_again_at: None,
             snapshots: VecDeque::new(),
             hurt: None,
             last_crash: None,

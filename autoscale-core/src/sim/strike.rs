@@ -214,7 +214,12 @@ impl Net {
                         self.world.kill(&instance);
                         self.chaos.count("death-while-draining");
                     }
-                    None if self.chaos.rates.hostile => self.plan(Span::from_secs(7), Item::Blow(blow)),
+                    // Tried again until there is one; one such blow waits at a time.
+                    None if self.chaos.rates.hostile && self.kill_again_at.is_none_or(|at| at <= now) => {
+                        let again = Span::from_secs(7);
+                        self.kill_again_at = Some(now.after(again));
+                        self.plan(again, Item::Blow(blow));
+                    }
                     None => {}
                 }
             }
