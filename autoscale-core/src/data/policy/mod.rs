@@ -4,6 +4,8 @@ mod builder;
 mod check;
 mod choose;
 mod error;
+mod keys;
+mod mark;
 mod names;
 mod pool;
 mod raw;
@@ -11,6 +13,7 @@ mod read;
 mod rule;
 mod shape;
 mod taint;
+mod text;
 mod units;
 mod write;
 
@@ -24,6 +27,7 @@ pub use error::{PolicyError, PolicyErrors};
 pub use pool::{Headroom, OnRebalance, PoolPolicy, Purchase, SystemPods};
 pub use rule::{Bound, Rule, SignalSpec, Target};
 pub use shape::Shape;
+pub use text::PolicyFormat;
 
 /// A valid policy. Immutable; its [`hash`](Policy::hash) is carried by every decision.
 ///

@@ -131,6 +131,6 @@ impl PolicyBuilder {
         if !self.signals.is_empty() {
             draft = draft.set("signals", Raw::Map(self.signals));
         }
-        check(&Raw::Map(draft.set("pools", Raw::Map(self.pools)).0))
+        check(&Raw::Map(draft.set("pools", Raw::Map(self.pools)).0), None)
     }
 }
