@@ -1,6 +1,7 @@
 //! A policy is the same however it was written, and another one has another hash.
 #![allow(clippy::unwrap_used)]
 
+mod env;
 #[cfg(feature = "yaml")]
 mod files;
 mod keys;

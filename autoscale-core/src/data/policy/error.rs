@@ -46,6 +46,14 @@ impl PolicyErrors {
         Self { first, more: Vec::new(), left_out: 0 }
     }
 
+    /// All of these, and so many that were only counted.
+    pub(super) fn all(errors: impl IntoIterator<Item = PolicyError>, left_out: usize) -> Option<Self> {
+        let mut errors = errors.into_iter();
+        let mut all = Self { left_out, ..Self::one(errors.next()?) };
+        errors.for_each(|error| all.push(error));
+        Some(all)
+    }
+
     /// One error about the whole policy.
     pub(super) fn whole(value: String, expected: String) -> Self {
         Self::one(PolicyError { place: None, path: "policy".to_owned(), value, expected })
