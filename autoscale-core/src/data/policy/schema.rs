@@ -34,7 +34,7 @@ fn defaults() -> Value {
         plain.insert("targets[]".to_owned(), targets);
     }
     let plain = policy.pointer("/pools/plain").cloned().unwrap_or_default();
-    policy["pools"] = json!({ "plain": plain });
+    put(&mut policy, "pools", json!({ "plain": plain }));
     policy
 }
 
@@ -63,10 +63,15 @@ fn of(kind: &Kind, canonical: &Value) -> Value {
         Kind::Map(map) => of_map(map, canonical),
         Kind::Fields(fields) => of_fields(fields, canonical, true),
     };
-    if let Value::Object(schema) = &mut schema {
-        schema.insert("title".to_owned(), Value::String(words(kind)));
-    }
+    put(&mut schema, "title", Value::String(words(kind)));
     schema
+}
+
+/// Every schema here is a map.
+fn put(schema: &mut Value, keyword: &str, value: Value) {
+    if let Value::Object(schema) = schema {
+        schema.insert(keyword.to_owned(), value);
+    }
 }
 
 fn text(pattern: &str) -> Value {
@@ -76,7 +81,7 @@ fn text(pattern: &str) -> Value {
 fn number_or(pattern: &str, least: u32, most: Option<u32>) -> Value {
     let mut number = json!({ "type": "number", "minimum": least });
     if let Some(most) = most {
-        number["maximum"] = json!(most);
+        put(&mut number, "maximum", json!(most));
     }
     json!({ "anyOf": [number, text(pattern)] })
 }
@@ -85,10 +90,10 @@ fn of_list(list: &List, canonical: &Value) -> Value {
     let item = canonical.get(0).unwrap_or(&Value::Null);
     let mut schema = json!({ "type": "array", "items": of(list.of, item), "maxItems": list.most });
     if list.one.is_some() {
-        schema["minItems"] = json!(1);
+        put(&mut schema, "minItems", json!(1));
     }
     if list.unique {
-        schema["uniqueItems"] = json!(true);
+        put(&mut schema, "uniqueItems", json!(true));
     }
     schema
 }
@@ -103,11 +108,11 @@ fn of_map(map: &Map, canonical: &Value) -> Value {
         "maxProperties": map.most,
     });
     if map.one.is_some() {
-        schema["minProperties"] = json!(1);
+        put(&mut schema, "minProperties", json!(1));
     }
     if let (Kind::Fields(fields), false) = (map.of, map.known.is_empty()) {
         let known = map.known.iter().map(|name| ((*name).to_owned(), of_fields(fields, value, false)));
-        schema["properties"] = Value::Object(known.collect());
+        put(&mut schema, "properties", Value::Object(known.collect()));
     }
     schema
 }
@@ -121,10 +126,10 @@ fn of_fields(fields: &Fields, canonical: &Value, with_needs: bool) -> Value {
     });
     let needed: Vec<_> = fields.keys.iter().filter(|key| key.needed).map(|key| key.name).collect();
     if with_needs && !needed.is_empty() {
-        schema["required"] = json!(needed);
+        put(&mut schema, "required", json!(needed));
     }
     if let Some((one, other)) = fields.either {
-        schema["oneOf"] = json!([{ "required": [one] }, { "required": [other] }]);
+        put(&mut schema, "oneOf", json!([{ "required": [one] }, { "required": [other] }]));
     }
     schema
 }
@@ -138,10 +143,10 @@ fn property(key: &Key, fields: &Fields, canonical: &Value) -> Value {
         _ => canonical.get(name).unwrap_or(&Value::Null),
     };
     let mut schema = of(kind, found);
-    schema["description"] = json!(doc);
+    put(&mut schema, "description", json!(doc));
     let is_choice = fields.either.is_some_and(|(one, other)| [one, other].contains(name));
     if let (false, false, Some(default)) = (needed, is_choice, canonical.get(name)) {
-        schema["default"] = default.clone();
+        put(&mut schema, "default", default.clone());
     }
     schema
 }
