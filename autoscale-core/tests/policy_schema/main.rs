@@ -1,6 +1,11 @@
 //! The JSON Schema says what the reader does, and so does the reference in the documentation.
 #![cfg(feature = "schema")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
 
 mod checker;
 #[cfg(feature = "yaml")]
