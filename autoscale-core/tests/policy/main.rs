@@ -1,6 +1,9 @@
 //! A policy is the same however it was written, and another one has another hash.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod env;
+#[cfg(feature = "yaml")]
+mod files;
 mod keys;
 
 use std::collections::BTreeSet;
@@ -183,6 +186,8 @@ fn every_setting_of_the_builder_changes_the_hash() {
     let hashes: BTreeSet<_> = policies.iter().map(Policy::hash).collect();
     assert_eq!(hashes.len(), policies.len());
     for policy in &policies {
+        #[cfg(feature = "yaml")]
+        files::agree(policy);
         let text = serde_json::to_string(policy).unwrap();
         assert_eq!(&Policy::from_json(&text).unwrap(), policy, "{text}");
     }
@@ -317,6 +322,8 @@ proptest! {
             .with_signal("depth", Unit::PerSecond).with_pool(pool).build().unwrap();
         let again = Policy::from_json(&serde_json::to_string(&policy).unwrap()).unwrap();
         prop_assert_eq!(again.hash(), policy.hash());
-        prop_assert_eq!(again, policy);
+        prop_assert_eq!(&again, &policy);
+        #[cfg(feature = "yaml")]
+        files::agree(&policy);
     }
 }

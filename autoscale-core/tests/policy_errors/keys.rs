@@ -61,7 +61,7 @@ fn shapes() {
             r#"{"shape": {"labels": {"": "x", "k": "a b", "l": 1}}}"#,
             "pools.web.shape.labels[\"\"]: \"\": expected a key of 1 to 317 printable ASCII characters without spaces\n\
              pools.web.shape.labels.k: \"a b\": expected at most 63 printable ASCII characters without spaces\n\
-             pools.web.shape.labels.l: 1: expected at most 63 printable ASCII characters without spaces",
+             pools.web.shape.labels.l: 1: expected a text; what looks like something else needs quotes",
         ),
         (r#"{"shape": {"price": -0.1}}"#, "pools.web.shape.price: -0.1: expected a number from 0 to 1000000"),
         (

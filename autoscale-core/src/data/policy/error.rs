@@ -2,18 +2,32 @@
 
 use std::fmt;
 
-/// One thing that is wrong with a policy.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{path}: {value}: expected {expected}")]
+/// One thing that is wrong with a policy: `line 7, column 9: pools.web.min: 12: expected at most max, which is 10`.
+#[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct PolicyError {
-    /// Where, like `pools.web.up[0].above`; `policy` for the whole.
+    /// The line and the column in the text, in characters, both from 1; `None` where there is no text, as with the
+    /// builder. Where something is missing it is the place of what it is missing from.
+    pub place: Option<(u32, u32)>,
+    /// Where, like `pools.web.up[0].above`; `policy` for the whole; or the name of an environment variable.
     pub path: String,
     /// What stands there, escaped and cut after 80 characters. Texts are in quotes.
     pub value: String,
     /// What would have been accepted.
     pub expected: String,
 }
+
+impl fmt::Display for PolicyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { place, path, value, expected } = self;
+        if let Some((line, column)) = place {
+            write!(f, "line {line}, column {column}: ")?;
+        }
+        write!(f, "{path}: {value}: expected {expected}")
+    }
+}
+
+impl std::error::Error for PolicyError {}
 
 /// Everything that is wrong with a policy, at least one thing. `Display` prints one line for each.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -32,9 +46,23 @@ impl PolicyErrors {
         Self { first, more: Vec::new(), left_out: 0 }
     }
 
+    /// All of these, and so many that were only counted.
+    pub(super) fn all(errors: impl IntoIterator<Item = PolicyError>, left_out: usize) -> Option<Self> {
+        let mut errors = errors.into_iter();
+        let mut all = Self { left_out, ..Self::one(errors.next()?) };
+        errors.for_each(|error| all.push(error));
+        Some(all)
+    }
+
     /// One error about the whole policy.
     pub(super) fn whole(value: String, expected: String) -> Self {
-        Self::one(PolicyError { path: "policy".to_owned(), value, expected })
+        Self::one(PolicyError { place: None, path: "policy".to_owned(), value, expected })
+    }
+
+    /// One error about a place in the text of a policy.
+    #[cfg(feature = "yaml")]
+    pub(super) fn at(place: (u32, u32), value: String, expected: String) -> Self {
+        Self::one(PolicyError { place: Some(place), path: "policy".to_owned(), value, expected })
     }
 
     /// Adds one error, or counts it when there are many.

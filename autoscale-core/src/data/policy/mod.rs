@@ -1,16 +1,29 @@
 //! The policy: what an operator asks for. A [`Policy`] that exists is valid.
+//!
+//! # Reference
+//!
+//! Every key of a policy in JSON, YAML or TOML. `*` stands for a name of the operator's, `[]` for each item of a list. A
+//! length of time is written like `90s`, `10m` or `1h30m`, an amount of memory like `8Gi`, an amount of CPU like `2` or
+//! `500m`, a share like `70%` or `0.7`. The same as a JSON Schema: `Policy::json_schema`, with the feature `schema`.
+//!
+#![doc = include_str!("reference.md")]
 
 mod builder;
 mod check;
 mod choose;
 mod error;
+mod keys;
+mod mark;
 mod names;
 mod pool;
 mod raw;
 mod read;
 mod rule;
+#[cfg(feature = "schema")]
+mod schema;
 mod shape;
 mod taint;
+mod text;
 mod units;
 mod write;
 
@@ -24,6 +37,7 @@ pub use error::{PolicyError, PolicyErrors};
 pub use pool::{Awkward, Headroom, OnRebalance, PoolPolicy, Purchase, SystemPods};
 pub use rule::{Bound, Rule, SignalSpec, Target};
 pub use shape::Shape;
+pub use text::PolicyFormat;
 
 /// A valid policy. Immutable; its [`hash`](Policy::hash) is carried by every decision.
 ///

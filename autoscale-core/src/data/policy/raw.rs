@@ -34,6 +34,28 @@ impl Raw {
         Self::Whole(value.into())
     }
 
+    /// Counts a tree once more.
+    #[cfg(feature = "yaml")]
+    pub(super) fn spend(&self, limits: Limits<'_>) -> Result<(), String> {
+        match self {
+            Self::Text(text) => limits.spend(text.len()),
+            Self::Null | Self::Bool(_) | Self::Whole(_) | Self::Real(_) => limits.spend(0),
+            Self::List(list) => {
+                limits.spend(0)?;
+                let inner = limits.deeper()?;
+                list.iter().try_for_each(|item| item.spend(inner))
+            }
+            Self::Map(map) => {
+                limits.spend(0)?;
+                let inner = limits.deeper()?;
+                map.iter().try_for_each(|(key, value)| {
+                    inner.spend(key.len())?;
+                    value.spend(inner)
+                })
+            }
+        }
+    }
+
     /// As an operator would write it, without quotes.
     pub(super) fn plain(self) -> String {
         match self {
@@ -58,35 +80,51 @@ impl Raw {
     }
 }
 
-impl<'de> Deserialize<'de> for Raw {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Tree { depth: 0, left: &Cell::new(MAX_SIZE) }.deserialize(deserializer)
-    }
-}
-
-/// Reads one value at a depth, with what is left of the size.
+/// How deep a value stands, and what is left of the size.
 #[derive(Clone, Copy)]
-struct Tree<'a> {
+pub(super) struct Limits<'a> {
     depth: u32,
     left: &'a Cell<usize>,
 }
 
+impl<'a> Limits<'a> {
+    pub(super) const fn new(left: &'a Cell<usize>) -> Self {
+        Self { depth: 0, left }
+    }
+
+    /// For a value and so many bytes of text.
+    pub(super) fn spend(self, bytes: usize) -> Result<(), String> {
+        let left = self.left.get().checked_sub(bytes.saturating_add(1));
+        self.left.set(left.ok_or_else(|| format!("more than {MAX_SIZE} bytes"))?);
+        Ok(())
+    }
+
+    /// For what stands in a list or a map.
+    pub(super) fn deeper(self) -> Result<Self, String> {
+        if self.depth >= MAX_DEPTH {
+            return Err(format!("nested deeper than {MAX_DEPTH} levels"));
+        }
+        Ok(Self { depth: self.depth + 1, ..self })
+    }
+}
+
+impl<'de> Deserialize<'de> for Raw {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Tree(Limits::new(&Cell::new(MAX_SIZE))).deserialize(deserializer)
+    }
+}
+
+/// Reads one value within limits.
+#[derive(Clone, Copy)]
+struct Tree<'a>(Limits<'a>);
+
 impl Tree<'_> {
     fn spend<E: de::Error>(self, bytes: usize) -> Result<(), E> {
-        match self.left.get().checked_sub(bytes.saturating_add(1)) {
-            Some(left) => {
-                self.left.set(left);
-                Ok(())
-            }
-            None => Err(E::custom(format_args!("more than {MAX_SIZE} bytes"))),
-        }
+        self.0.spend(bytes).map_err(E::custom)
     }
 
     fn deeper<E: de::Error>(self) -> Result<Self, E> {
-        if self.depth >= MAX_DEPTH {
-            return Err(E::custom(format_args!("nested deeper than {MAX_DEPTH} levels")));
-        }
-        Ok(Self { depth: self.depth + 1, ..self })
+        self.0.deeper().map(Self).map_err(E::custom)
     }
 }
 

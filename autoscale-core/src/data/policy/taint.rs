@@ -1,14 +1,11 @@
 //! Taints as Kubernetes writes them: `key=value:Effect`, or `key:Effect` without a value.
 
+use super::keys::{MAX_KEY, MAX_LABEL};
 use super::names::Named;
 use super::raw::Raw;
 use crate::data::view::{Taint, TaintEffect};
 
 const TAINT: &str = "a taint like key=value:NoSchedule, key:PreferNoSchedule or key:NoExecute";
-/// The longest key of a label or a taint, as in Kubernetes: a prefix of 253 characters, a slash and 63 more.
-pub(super) const MAX_KEY: usize = 317;
-/// The longest value of a label or a taint.
-pub(super) const MAX_VALUE: usize = 63;
 
 /// A taint in Kubernetes' text form.
 pub(super) fn taint(raw: &Raw) -> Result<Taint, String> {
@@ -25,7 +22,7 @@ fn parsed(text: &str) -> Option<Taint> {
     let plain = |text: &str, most| {
         text.len() <= most && text.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b':' | b'='))
     };
-    (!key.is_empty() && plain(key, MAX_KEY) && plain(value, MAX_VALUE))
+    (!key.is_empty() && plain(key, MAX_KEY) && plain(value, MAX_LABEL))
         .then(|| Taint::new(key, value, effect))
 }
 
@@ -45,7 +42,7 @@ mod tests {
 
     #[test]
     fn the_text_form_is_kubernetes() {
-        let long = format!("{}={}:NoExecute", "k".repeat(MAX_KEY), "v".repeat(MAX_VALUE));
+        let long = format!("{}={}:NoExecute", "k".repeat(MAX_KEY), "v".repeat(MAX_LABEL));
         for (text, taint) in [
             ("dedicated=gpu:NoSchedule", Some(("dedicated", "gpu", TaintEffect::NoSchedule))),
             ("a.b/c:NoExecute", Some(("a.b/c", "", TaintEffect::NoExecute))),

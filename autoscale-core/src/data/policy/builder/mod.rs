@@ -1,5 +1,6 @@
 //! A policy in code. The builder writes the same tree as a file, so both are checked by the same function.
 
+mod env;
 mod pool;
 mod rule;
 
@@ -42,6 +43,8 @@ pub struct PolicyBuilder {
     tick: Draft,
     signals: Vec<(String, Raw)>,
     pools: Vec<(String, Raw)>,
+    /// Each with the name of its pool.
+    variables: Vec<(String, env::Variable)>,
 }
 
 impl Policy {
@@ -69,7 +72,13 @@ impl Policy {
     /// ```
     pub fn builder(cluster: impl Into<String>) -> PolicyBuilder {
         let rest = Draft::default().set("version", Raw::Whole(1)).set("cluster", Raw::Text(cluster.into()));
-        PolicyBuilder { rest, tick: Draft::default(), signals: Vec::new(), pools: Vec::new() }
+        PolicyBuilder {
+            rest,
+            tick: Draft::default(),
+            signals: Vec::new(),
+            pools: Vec::new(),
+            variables: Vec::new(),
+        }
     }
 }
 
@@ -115,6 +124,7 @@ impl PolicyBuilder {
 
     /// Adds a pool. Two of one name are an error.
     pub fn with_pool(mut self, pool: PoolBuilder) -> Self {
+        self.variables.extend(pool.variables.into_iter().map(|variable| (pool.name.clone(), variable)));
         self.pools.push((pool.name, Raw::Map(pool.draft.0)));
         self
     }
@@ -131,6 +141,7 @@ impl PolicyBuilder {
         if !self.signals.is_empty() {
             draft = draft.set("signals", Raw::Map(self.signals));
         }
-        check(&Raw::Map(draft.set("pools", Raw::Map(self.pools)).0))
+        let checked = check(&Raw::Map(draft.set("pools", Raw::Map(self.pools)).0), None);
+        env::named(checked, &self.variables)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::env::Variable;
 use super::{Draft, Keep, When};
 use crate::data::policy::names::Named;
 use crate::data::policy::raw::Raw;
@@ -18,12 +19,13 @@ use crate::words::{Ratio, Resources, Span};
 pub struct PoolBuilder {
     pub(super) name: String,
     pub(super) draft: Draft,
+    pub(super) variables: Vec<Variable>,
 }
 
 impl PoolPolicy {
     /// Starts a pool. Zones and a shape have no default.
     pub fn builder(name: impl Into<String>) -> PoolBuilder {
-        PoolBuilder { name: name.into(), draft: Draft::default() }
+        PoolBuilder { name: name.into(), draft: Draft::default(), variables: Vec::new() }
     }
 }
 

@@ -1,13 +1,10 @@
 //! Which pool a new node is of.
 
-use super::MAX_POOLS;
 use crate::data::policy::Choose;
 use crate::data::policy::names::nearest;
 use crate::data::policy::raw::Raw;
 use crate::data::policy::read::At;
 use crate::words::PoolName;
-
-const KNOWN: &str = "one of least_waste, price, priority, or a list of pools";
 
 /// Whether every shape needs a price.
 pub(super) fn is_by_price(at: &At<'_>) -> bool {
@@ -15,23 +12,17 @@ pub(super) fn is_by_price(at: &At<'_>) -> bool {
 }
 
 pub(super) fn choose(at: &At<'_>, pools: &At<'_>) -> Option<Choose> {
-    match at.raw() {
-        Some(Raw::Text(word)) => match word.as_str() {
-            "least_waste" => Some(Choose::LeastWaste),
-            "price" => Some(Choose::Price),
-            "priority" => Some(Choose::Priority),
-            _ => at.wrong(KNOWN),
-        },
-        Some(Raw::List(_)) => order(at, pools).map(Choose::Order),
-        _ => at.wrong(KNOWN),
-    }
+    let word = |word: &str| match word {
+        "least_waste" => Some(Choose::LeastWaste),
+        "price" => Some(Choose::Price),
+        "priority" => Some(Choose::Priority),
+        _ => None,
+    };
+    at.word_or(word, |at| order(at, pools).map(Choose::Order))
 }
 
 fn order(at: &At<'_>, pools: &At<'_>) -> Option<Vec<PoolName>> {
-    let items = at.list("pools", MAX_POOLS)?;
-    if items.is_empty() {
-        return at.wrong("at least one pool");
-    }
+    let items = at.list()?;
     // Where there is no map of pools that is an error of its own.
     let known: Option<Vec<&str>> = match pools.raw() {
         Some(Raw::Map(pools)) => Some(pools.iter().map(|(name, _)| name.as_str()).collect()),

@@ -10,20 +10,17 @@ mod targets;
 use std::collections::BTreeMap;
 
 use super::error::PolicyErrors;
+use super::keys::BUILT_IN;
+use super::mark::Source;
 use super::raw::Raw;
-use super::read::{At, MAX_SPAN, Sink};
+use super::read::{At, Sink};
 use super::{Choose, HealthPolicy, Policy, PoolPolicy, SignalSpec, TickPolicy, units, write};
 use crate::words::{ClusterId, ContentHash, PoolName, Ratio, SignalName, Span, Unit};
 
-/// Signals that need no declaration; both are ratios.
-const BUILT_IN: [&str; 2] = ["cpu", "memory"];
-const MAX_POOLS: usize = 1_000;
-const MAX_SIGNALS: usize = 1_000;
-
-/// Makes a policy, or says everything that is wrong.
-pub(super) fn check(raw: &Raw) -> Result<Policy, PolicyErrors> {
-    let sink = Sink::default();
-    let policy = policy(&At::root(raw, &sink));
+/// Makes a policy, or says everything that is wrong, and where in the text if there is one.
+pub(super) fn check(raw: &Raw, source: Option<Source<'_>>) -> Result<Policy, PolicyErrors> {
+    let sink = Sink::new(source.map(|source| source.text));
+    let policy = policy(&At::root(raw, source, &sink));
     sink.finish(policy)
 }
 
@@ -36,8 +33,7 @@ struct Context {
 }
 
 fn policy(at: &At<'_>) -> Option<Policy> {
-    let keys = ["version", "cluster", "tick", "health", "choose", "signals", "pools"];
-    let fields = at.fields("a map with version, cluster and pools", &keys)?;
+    let fields = at.fields()?;
     let version = fields.get("version");
     if version.raw() != Some(&Raw::Whole(1)) {
         let _: Option<()> = version.wrong("1");
@@ -69,21 +65,16 @@ fn tick(at: &At<'_>) -> (Option<Span>, Option<Span>) {
     if !at.is_given() {
         return (Some(interval), Some(limit));
     }
-    let Some(fields) = at.fields("a map with interval and limit", &["interval", "limit"]) else {
+    let Some(fields) = at.fields() else {
         return (None, None);
     };
-    // Effects stop 8 s before the limit; a limit of 10 s leaves two seconds for them.
-    let limits = (Span::from_secs(10), Span::from_mins(15));
-    (
-        fields.get("interval").or(interval, |at| at.span(Span::from_secs(1), Span::from_mins(60))),
-        fields.get("limit").or(limit, |at| at.span(limits.0, limits.1)),
-    )
+    (fields.get("interval").or(interval, At::span), fields.get("limit").or(limit, At::span))
 }
 
 fn health(at: &At<'_>) -> Option<HealthPolicy> {
-    let fields = at.fields("a map with tolerated and ratio", &["tolerated", "ratio"])?;
+    let fields = at.fields()?;
     let HealthPolicy { tolerated, ratio } = HealthPolicy::default();
-    let tolerated = fields.get("tolerated").or(tolerated, |at| at.whole(0..=pool::MAX_NODES));
+    let tolerated = fields.get("tolerated").or(tolerated, At::whole);
     let ratio = fields.get("ratio").or(ratio, self::ratio);
     Some(HealthPolicy { tolerated: tolerated?, ratio: ratio? })
 }
@@ -94,7 +85,7 @@ fn ratio(at: &At<'_>) -> Option<Ratio> {
 }
 
 fn signals(at: &At<'_>) -> Option<BTreeMap<SignalName, Option<SignalSpec>>> {
-    let given = at.clone().or(BTreeMap::new(), |at| at.entries("signals", MAX_SIGNALS))?;
+    let given = at.clone().or(BTreeMap::new(), At::entries)?;
     let mut signals = BTreeMap::new();
     for name in BUILT_IN.iter().filter_map(|name| SignalName::new(name).ok()) {
         signals.insert(name, Some(SignalSpec::new(Unit::Ratio)));
@@ -109,19 +100,16 @@ fn signals(at: &At<'_>) -> Option<BTreeMap<SignalName, Option<SignalSpec>>> {
 }
 
 fn signal(at: &At<'_>, built_in: bool) -> Option<SignalSpec> {
-    let fields = at.fields("a map with unit", &["unit", "stale_after"])?;
+    let fields = at.fields()?;
     let unit = fields.get("unit");
     let unit = if built_in { unit.or(Unit::Ratio, At::word) } else { unit.word() };
     let default = SignalSpec::new(Unit::Ratio).stale_after;
-    let stale_after = fields.get("stale_after").or(default, |at| at.span(Span::from_secs(1), MAX_SPAN));
+    let stale_after = fields.get("stale_after").or(default, At::span);
     Some(SignalSpec { unit: unit?, stale_after: stale_after? })
 }
 
 fn pools(at: &At<'_>, context: &Context) -> Option<BTreeMap<PoolName, PoolPolicy>> {
-    let given = at.entries("pools", MAX_POOLS)?;
-    if given.is_empty() {
-        return at.wrong("at least one pool");
-    }
+    let given = at.entries()?;
     let mut pools = BTreeMap::new();
     for (name, at) in given {
         let name = at.name::<PoolName>(name);

@@ -2,21 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::pool::MAX_NODES;
 use crate::data::policy::read::At;
-use crate::data::policy::taint::{MAX_VALUE, taint};
+use crate::data::policy::taint::taint;
 use crate::data::policy::{Headroom, Shape, units};
 use crate::data::view::Taint;
 use crate::words::Resources;
 
-const MAX_LABELS: usize = 64;
-const MAX_TAINTS: usize = 64;
-
 pub(super) fn labels(at: At<'_>) -> Option<BTreeMap<String, String>> {
     at.or(BTreeMap::new(), |at| {
         let mut labels = BTreeMap::new();
-        for (key, at) in at.entries("labels", MAX_LABELS)? {
-            if let (Some(key), Some(value)) = (at.key(key), at.printable(MAX_VALUE)) {
+        for (key, at) in at.entries()? {
+            if let (Some(key), Some(value)) = (at.key(key), at.printable()) {
                 labels.insert(key, value);
             }
         }
@@ -27,7 +23,7 @@ pub(super) fn labels(at: At<'_>) -> Option<BTreeMap<String, String>> {
 /// Sorted, because their order means nothing.
 pub(super) fn taints(at: &At<'_>) -> Option<Vec<Taint>> {
     let (mut seen, mut taints) = (BTreeSet::new(), Vec::new());
-    for item in at.list("taints", MAX_TAINTS)? {
+    for item in at.list()? {
         let Some(taint) = item.quantity("a taint", taint) else { continue };
         if seen.insert((taint.key.clone(), taint.effect)) {
             taints.push(taint);
@@ -41,10 +37,10 @@ pub(super) fn taints(at: &At<'_>) -> Option<Vec<Taint>> {
 
 /// What DaemonSet pods take, which has to leave room on every shape.
 pub(super) fn overhead(at: &At<'_>, shapes: Option<&[Shape]>) -> Option<Resources> {
-    let fields = at.fields("false, or a map with cpu, memory and pods", &["cpu", "memory", "pods"])?;
+    let fields = at.fields()?;
     let cpu = fields.get("cpu").quantity("an amount of CPU, like 2 or 500m", units::cpu);
     let memory = fields.get("memory").quantity("an amount of memory, like 8Gi", units::memory);
-    let pods = fields.get("pods").whole(0..=MAX_NODES);
+    let pods = fields.get("pods").whole();
     let below = |key, taken: Option<u64>, offered: fn(&Resources) -> u64, show: fn(u64) -> String| {
         let smallest = shapes.unwrap_or_default().iter().min_by_key(|shape| offered(&shape.allocatable));
         if let (Some(taken), Some(shape)) = (taken, smallest)
@@ -63,10 +59,10 @@ pub(super) fn overhead(at: &At<'_>, shapes: Option<&[Shape]>) -> Option<Resource
 }
 
 pub(super) fn headroom(at: &At<'_>, max: Option<u32>) -> Option<Headroom> {
-    let fields = at.fields("a map with cpu, memory or nodes", &["cpu", "memory", "nodes"])?;
+    let fields = at.fields()?;
     let cpu = fields.get("cpu").or(0, |at| at.quantity("an amount of CPU", units::cpu));
     let memory = fields.get("memory").or(0, |at| at.quantity("an amount of memory", units::memory));
-    let nodes = fields.get("nodes").or(0, |at| at.whole(0..=MAX_NODES));
+    let nodes = fields.get("nodes").or(0, At::whole);
     super::pool::at_most(&fields, ("nodes", nodes), ("max", max));
     Some(Headroom::new(cpu?, memory?, nodes?))
 }

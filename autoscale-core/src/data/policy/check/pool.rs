@@ -3,75 +3,28 @@
 use std::collections::BTreeSet;
 
 use super::{Context, nodes, ratio, rules, shapes, targets};
-use crate::data::policy::names::Named;
-use crate::data::policy::read::{At, Fields, MAX_SPAN};
+use crate::data::policy::read::{At, Fields};
 use crate::data::policy::{Awkward, Headroom, OnRebalance, PoolPolicy, Purchase, SystemPods};
 use crate::words::{PoolName, Span, Zone};
 
-/// No pool is larger.
-pub(super) const MAX_NODES: u32 = 10_000;
-const MAX_BATCH: u32 = 100;
-const MAX_ZONES: usize = 64;
-const MAX_PRIORITY: u32 = 10_000;
-
-const KEYS: [&str; 37] = [
-    "min",
-    "max",
-    "priority",
-    "zones",
-    "max_per_zone",
-    "shape",
-    "shapes",
-    "labels",
-    "taints",
-    "overhead",
-    "template",
-    "purchases",
-    "pods_per_node",
-    "targets",
-    "up",
-    "down",
-    "pending",
-    "headroom",
-    "step_up",
-    "step_down",
-    "max_batch",
-    "max_drains",
-    "busy_above",
-    "cooldown_up",
-    "cooldown_down",
-    "join_timeout",
-    "drain_timeout",
-    "max_zone_skew",
-    "backoff_initial",
-    "backoff_max",
-    "replacement_surge",
-    "on_rebalance",
-    "adopt",
-    "system_pods",
-    "bare_pods",
-    "local_storage",
-    "critical_pods",
-];
-
 /// Reads everything before it gives up, so that all errors are found.
 pub(super) fn pool(at: &At<'_>, name: Option<PoolName>, context: &Context) -> Option<PoolPolicy> {
-    let fields = at.fields("a map with zones and shape", &KEYS)?;
-    let whole = |key, default, least, most| fields.get(key).or(default, |at| at.whole(least..=most));
-    let number = |key| fields.get(key).unless_false(|at| at.whole(1..=MAX_NODES));
-    let span = |key, default| fields.get(key).or(default, |at| at.span(Span::ZERO, MAX_SPAN));
+    let fields = at.fields()?;
+    let whole = |key, default| fields.get(key).or(default, At::whole);
+    let number = |key| fields.get(key).unless_false(At::whole);
+    let span = |key, default| fields.get(key).or(default, At::span);
 
-    let min = whole("min", 2, 0, MAX_NODES);
-    let max = whole("max", 10, 1, MAX_NODES);
+    let min = whole("min", 2);
+    let max = whole("max", 10);
     at_most(&fields, ("min", min), ("max", max));
-    let priority = whole("priority", 0, 0, MAX_PRIORITY);
+    let priority = whole("priority", 0);
     let zones = zones(&fields.get("zones"));
     let max_per_zone = number("max_per_zone");
-    let shapes = shapes::shapes(at, &fields, context);
+    let shapes = shapes::shapes(&fields, context);
     let labels = nodes::labels(fields.get("labels"));
     let taints = fields.get("taints").or(Vec::new(), nodes::taints);
     let overhead = fields.get("overhead").unless_false(|at| nodes::overhead(at, shapes.as_deref()));
-    let template = fields.get("template").or(String::new(), |at| at.printable(256));
+    let template = fields.get("template").or(String::new(), At::printable);
     let purchases = fields.get("purchases").or(vec![Purchase::Spot, Purchase::OnDemand], purchases);
     let pods_per_node = number("pods_per_node");
     let targets = targets::targets(&fields.get("targets"), context);
@@ -79,21 +32,21 @@ pub(super) fn pool(at: &At<'_>, name: Option<PoolName>, context: &Context) -> Op
     let pending_for =
         fields.get("pending").or(Some(Span::from_secs(180)), |at| at.unless_false(rules::pending));
     let headroom = fields.get("headroom").or(Headroom::default(), |at| nodes::headroom(at, max));
-    let step_up = whole("step_up", 1, 1, MAX_NODES);
-    let step_down = whole("step_down", 1, 1, MAX_NODES);
-    let max_batch = whole("max_batch", 10, 1, MAX_BATCH);
+    let step_up = whole("step_up", 1);
+    let step_down = whole("step_down", 1);
+    let max_batch = whole("max_batch", 10);
     at_most(&fields, ("step_up", step_up), ("max_batch", max_batch));
     at_most(&fields, ("step_down", step_down), ("max_batch", max_batch));
-    let max_drains = whole("max_drains", 5, 1, MAX_BATCH);
+    let max_drains = whole("max_drains", 5);
     let busy_above = fields.get("busy_above").unless_false(ratio);
     let cooldown_up = span("cooldown_up", Span::from_secs(300));
     let cooldown_down = span("cooldown_down", Span::from_secs(600));
     let (join_timeout, drain_timeout) = timeouts(&fields, context.interval);
-    let max_zone_skew = whole("max_zone_skew", 2, 1, MAX_NODES);
+    let max_zone_skew = whole("max_zone_skew", 2);
     let backoff_initial = span("backoff_initial", Span::from_mins(5));
     let backoff_max = span("backoff_max", Span::from_mins(30));
     at_most(&fields, ("backoff_initial", backoff_initial), ("backoff_max", backoff_max));
-    let replacement_surge = whole("replacement_surge", 0, 0, MAX_NODES);
+    let replacement_surge = whole("replacement_surge", 0);
     at_most(&fields, ("replacement_surge", replacement_surge), ("max", max));
     let on_rebalance = fields.get("on_rebalance").or(OnRebalance::default(), At::word);
     let adopt = fields.get("adopt").or(false, At::flag);
@@ -157,10 +110,7 @@ pub(super) fn at_most<T: Ord + std::fmt::Display>(
 }
 
 fn zones(at: &At<'_>) -> Option<Vec<Zone>> {
-    let items = at.list("zones", MAX_ZONES)?;
-    if items.is_empty() {
-        return at.wrong("at least one zone");
-    }
+    let items = at.list()?;
     let mut seen = BTreeSet::new();
     let mut zones = Vec::new();
     for (item, zone) in items.iter().filter_map(|item| Some((item, item.id::<Zone>()?))) {
@@ -174,11 +124,7 @@ fn zones(at: &At<'_>) -> Option<Vec<Zone>> {
 }
 
 fn purchases(at: &At<'_>) -> Option<Vec<Purchase>> {
-    let items = at.list("purchases", MAX_ZONES)?;
-    if items.is_empty() {
-        let names: Vec<_> = Purchase::ALL.iter().map(|word| word.name()).collect();
-        return at.wrong(format_args!("at least one of {}", names.join(", ")));
-    }
+    let items = at.list()?;
     let mut purchases = Vec::new();
     for (item, purchase) in items.iter().filter_map(|item| Some((item, item.word::<Purchase>()?))) {
         if purchases.contains(&purchase) {
@@ -195,7 +141,7 @@ fn timeouts(fields: &Fields<'_>, interval: Option<Span>) -> (Option<Span>, Optio
     let timeout = |key, default: Span, ticks: u64, words: &str| {
         let least = interval.unwrap_or(Span::ZERO).times(ticks);
         let at = fields.get(key);
-        let given = at.clone().or(default.max(least), |at| at.span(Span::ZERO, MAX_SPAN))?;
+        let given = at.clone().or(default.max(least), At::span)?;
         if given < least {
             return at.wrong(format_args!("at least {least}, {words}"));
         }

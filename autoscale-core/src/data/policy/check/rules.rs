@@ -2,11 +2,9 @@
 
 use super::{Context, targets};
 use crate::data::policy::names::nearest;
-use crate::data::policy::read::{At, Fields, MAX_SPAN};
+use crate::data::policy::read::{At, Fields};
 use crate::data::policy::{Bound, Rule, units};
 use crate::words::{Fixed, Ratio, SignalName, Span, Unit};
-
-const MAX_RULES: usize = 64;
 
 /// A rule and where it was found.
 struct Found<'a> {
@@ -61,8 +59,8 @@ pub(super) fn both(
 
 /// How long pods have to be pending; `false` for never mind.
 pub(super) fn pending(at: &At<'_>) -> Option<Span> {
-    let fields = at.fields("false, or a map with for", &["for"])?;
-    fields.get("for").span(Span::ZERO, MAX_SPAN)
+    let fields = at.fields()?;
+    fields.get("for").span()
 }
 
 fn rules<'a>(
@@ -74,7 +72,7 @@ fn rules<'a>(
 ) -> Vec<Found<'a>> {
     let at = fields.get(key);
     if at.is_given() {
-        let items = at.list("rules", MAX_RULES).unwrap_or_default();
+        let items = at.list().unwrap_or_default();
         let found = |(index, item)| rule(&item, format!("{key}[{index}]"), lasting, context);
         return items.into_iter().enumerate().filter_map(found).collect();
     }
@@ -96,15 +94,10 @@ fn rules<'a>(
 }
 
 fn rule<'a>(at: &At<'a>, label: String, lasting: Span, context: &Context) -> Option<Found<'a>> {
-    let fields = at.fields("a map with signal and above or below", &["signal", "above", "below", "for"])?;
+    let fields = at.fields()?;
     let signal = signal(&fields.get("signal"), context);
-    let (above, below) = (fields.get("above"), fields.get("below"));
-    let side = match (above.is_given(), below.is_given()) {
-        (true, false) => Some((above, Bound::Above as fn(_) -> _)),
-        (false, true) => Some((below, Bound::Below as fn(_) -> _)),
-        _ => at.wrong("exactly one of above, below"),
-    };
-    let given = fields.get("for").or(lasting, |at| at.span(Span::ZERO, MAX_SPAN));
+    let side = fields.either();
+    let given = fields.get("for").or(lasting, At::span);
     if let (Some(given), Some(interval), true) = (given, context.interval, label.starts_with("down")) {
         let least = interval.times(3);
         if given < least {
@@ -114,12 +107,13 @@ fn rule<'a>(at: &At<'a>, label: String, lasting: Span, context: &Context) -> Opt
                 .clash(given, format_args!("at least {least}, three times tick.interval: {why}"));
         }
     }
-    let ((signal, unit), (at, bound)) = (signal?, side?);
+    let ((signal, unit), (at, above)) = (signal?, side?);
     let threshold = match units::threshold(unit, at.raw()?) {
         Ok(threshold) => threshold,
         Err(expected) => return at.wrong(expected),
     };
-    Some(Found { rule: Rule { signal, bound: bound(threshold), lasting: given? }, unit, at, label })
+    let bound = if above { Bound::Above(threshold) } else { Bound::Below(threshold) };
+    Some(Found { rule: Rule { signal, bound, lasting: given? }, unit, at, label })
 }
 
 /// A declared signal and its unit.

@@ -2,38 +2,27 @@
 
 use std::collections::BTreeSet;
 
-use super::pool::MAX_NODES;
 use super::{Context, nodes};
 use crate::data::policy::raw::Raw;
 use crate::data::policy::read::{At, Fields};
 use crate::data::policy::{Shape, units};
 use crate::words::{Extended, Fixed, Resources, ShapeName};
 
-const MAX_SHAPES: usize = 16;
-const MAX_EXTENDED: usize = 64;
-/// A petabyte in bytes.
-const MAX_AMOUNT: u64 = 1_000_000_000_000_000;
-const MAX_PRICE: i64 = 1_000_000;
 /// Have a place of their own.
 const PLAIN: [&str; 3] = ["cpu", "memory", "pods"];
 
 /// The shapes, from `shape` or from `shapes`.
-pub(super) fn shapes(pool: &At<'_>, fields: &Fields<'_>, context: &Context) -> Option<Vec<Shape>> {
+pub(super) fn shapes(fields: &Fields<'_>, context: &Context) -> Option<Vec<Shape>> {
     let (one, many) = (fields.get("shape"), fields.get("shapes"));
-    let alone = one.is_given().then(|| shape(&one, context));
+    // Both are read even where only one may be there, for the sake of what is wrong with them.
+    let alone = one.is_given().then(|| Some(vec![shape(&one, context)?.1]));
     let listed = many.is_given().then(|| list(&many, context));
-    match (alone, listed) {
-        (Some(alone), None) => Some(vec![alone?.1]),
-        (None, Some(listed)) => listed,
-        _ => pool.wrong("exactly one of shape, shapes"),
-    }
+    fields.either()?;
+    alone.or(listed)?
 }
 
 fn list(at: &At<'_>, context: &Context) -> Option<Vec<Shape>> {
-    let items = at.list("shapes", MAX_SHAPES)?;
-    if items.is_empty() {
-        return at.wrong("at least one shape");
-    }
+    let items = at.list()?;
     let (mut seen, mut shapes) = (BTreeSet::new(), Vec::new());
     for (name, shape) in items.iter().filter_map(|item| shape(item, context)) {
         if seen.insert(shape.name.clone()) {
@@ -47,8 +36,7 @@ fn list(at: &At<'_>, context: &Context) -> Option<Vec<Shape>> {
 
 /// One shape, and where its name stands.
 fn shape<'a>(at: &At<'a>, context: &Context) -> Option<(At<'a>, Shape)> {
-    let keys = ["name", "cpu", "memory", "pods", "extended", "labels", "price"];
-    let fields = at.fields("a map with name, cpu, memory and pods", &keys)?;
+    let fields = at.fields()?;
     let amount = |key, kind, least, read| {
         let at = fields.get(key);
         let amount: u64 = at.quantity(kind, read)?;
@@ -58,7 +46,7 @@ fn shape<'a>(at: &At<'a>, context: &Context) -> Option<(At<'a>, Shape)> {
     let name = named.id::<ShapeName>();
     let cpu = amount("cpu", "an amount of CPU, like 2 or 500m", "1m", units::cpu);
     let memory = amount("memory", "an amount of memory, like 8Gi", "1 byte", units::memory);
-    let pods = fields.get("pods").whole(1..=MAX_NODES);
+    let pods = fields.get("pods").whole();
     let extended = fields.get("extended").or(Extended::none(), extended);
     let labels = nodes::labels(fields.get("labels"));
     let price = fields.get("price");
@@ -72,8 +60,8 @@ fn shape<'a>(at: &At<'a>, context: &Context) -> Option<(At<'a>, Shape)> {
 
 fn extended(at: &At<'_>) -> Option<Extended> {
     let mut all = Extended::none();
-    for (name, at) in at.entries("resources", MAX_EXTENDED)? {
-        let amount = at.amount(1..=MAX_AMOUNT);
+    for (name, at) in at.entries()? {
+        let amount = at.amount();
         if PLAIN.contains(&name) {
             at.clash(name, "a resource beside cpu, memory and pods");
         } else if let (Some(name), Some(amount)) = (at.key(name), amount) {
@@ -85,7 +73,7 @@ fn extended(at: &At<'_>) -> Option<Extended> {
 
 fn price(at: &At<'_>) -> Option<Fixed> {
     let price = at.quantity("a price", units::number)?;
-    let most = Fixed::from_int(MAX_PRICE);
+    let most = Fixed::from_int(i64::from(at.most_price()?));
     if (Fixed::ZERO..=most).contains(&price) {
         Some(price)
     } else {

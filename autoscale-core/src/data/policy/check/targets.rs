@@ -8,9 +8,6 @@ use crate::data::policy::read::{At, Fields};
 use crate::data::policy::{Target, units};
 use crate::words::{Fixed, Ratio, Span, Unit};
 
-const MAX_TARGETS: usize = 16;
-const MAX_WINDOW: Span = Span::from_mins(60);
-
 /// A target, and what an error elsewhere says of it.
 pub(super) struct Found {
     pub(super) target: Target,
@@ -25,7 +22,7 @@ pub(super) fn are_given(fields: &Fields<'_>) -> bool {
 }
 
 pub(super) fn targets(at: &At<'_>, context: &Context) -> Vec<Found> {
-    let items = at.clone().or(Vec::new(), |at| at.list("targets", MAX_TARGETS)).unwrap_or_default();
+    let items = at.clone().or(Vec::new(), At::list).unwrap_or_default();
     let (mut seen, mut found) = (BTreeSet::new(), Vec::new());
     for (index, item) in items.into_iter().enumerate() {
         let Some((named, target, unit)) = target(&item, context) else { continue };
@@ -40,11 +37,11 @@ pub(super) fn targets(at: &At<'_>, context: &Context) -> Vec<Found> {
 
 /// One target, its unit, and where its signal stands.
 fn target<'a>(at: &At<'a>, context: &Context) -> Option<(At<'a>, Target, Unit)> {
-    let fields = at.fields("a map with signal and value", &["signal", "value", "tolerance", "window"])?;
+    let fields = at.fields()?;
     let named = fields.get("signal");
     let signal = rules::signal(&named, context);
     let tolerance = fields.get("tolerance").or(Ratio::percent(10), ratio);
-    let window = fields.get("window").or(Span::from_secs(300), |at| at.span(Span::ZERO, MAX_WINDOW));
+    let window = fields.get("window").or(Span::from_secs(300), At::span);
     let value = fields.get("value");
     if !value.is_given() {
         return value.wrong("a value in the unit of the signal");

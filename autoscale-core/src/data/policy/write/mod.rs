@@ -6,38 +6,16 @@ use serde::de::{Deserialize, Deserializer, Error};
 use serde::ser::{Serialize, Serializer};
 
 use super::check::check;
-use super::error::PolicyErrors;
 use super::names::Named;
-use super::raw::{MAX_SIZE, Raw};
+use super::raw::Raw;
 use super::{Choose, HealthPolicy, Policy, SignalSpec, TickPolicy, units};
-use crate::words::truncated;
 use pool::map;
 pub(super) use pool::{headroom, resources, shape};
 
-impl Policy {
-    /// Reads a policy from JSON of at most 1 MiB.
-    ///
-    /// # Errors
-    /// Everything that is wrong at once: where, what stands there and what was expected.
-    pub fn from_json(text: &str) -> Result<Self, PolicyErrors> {
-        if text.len() > MAX_SIZE {
-            let expected = format!("at most {MAX_SIZE} bytes");
-            return Err(PolicyErrors::whole(format!("{} bytes", text.len()), expected));
-        }
-        let raw = serde_json::from_str(text).map_err(|error| {
-            let place = format!("line {}, column {}", error.line(), error.column());
-            let message = error.to_string();
-            let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
-            PolicyErrors::whole(place, format!("JSON, but {}", truncated(message, 200)))
-        })?;
-        check(&raw)
-    }
-}
-
-/// From any self-describing format, with the checks of [`Policy::from_json`]; the error's text has all errors.
+/// From any self-describing format, with the checks of [`Policy::from_json`] but without places; the error's text has all errors.
 impl<'de> Deserialize<'de> for Policy {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        check(&Raw::deserialize(deserializer)?).map_err(D::Error::custom)
+        check(&Raw::deserialize(deserializer)?, None).map_err(D::Error::custom)
     }
 }
 
@@ -53,7 +31,7 @@ pub(super) fn canonical_bytes(policy: &Policy) -> Vec<u8> {
     serde_json::to_vec(&canonical(policy)).unwrap_or_default()
 }
 
-fn canonical(policy: &Policy) -> Raw {
+pub(super) fn canonical(policy: &Policy) -> Raw {
     let Policy { cluster, tick, health, choose, signals, pools, hash: _ } = policy;
     let TickPolicy { interval, limit } = tick;
     let HealthPolicy { tolerated, ratio } = health;
