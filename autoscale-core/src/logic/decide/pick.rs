@@ -168,6 +168,9 @@ impl Candidate<'_, '_> {
     }
 }
 
+/// Those that may go, in the order of rank in each zone.
+type Queues<'s, 'a> = BTreeMap<Option<&'a Zone>, VecDeque<Candidate<'s, 'a>>>;
+
 /// Chooses nodes, each of whose pods are sure to find room on what remains after those before it.
 pub(crate) fn pick<'a>(
     work: &Work<'a>,
@@ -185,8 +188,7 @@ pub(crate) fn pick<'a>(
         *zones.entry(Some(zone)).or_default() += 1;
     }
     let (held, open): (Vec<_>, Vec<_>) = candidates.into_iter().partition(|candidate| candidate.held);
-    let mut tiers: BTreeMap<(bool, bool), BTreeMap<Option<&Zone>, VecDeque<Candidate<'_, '_>>>> =
-        BTreeMap::new();
+    let mut tiers: BTreeMap<(bool, bool), Queues<'_, '_>> = BTreeMap::new();
     for candidate in open {
         let queue = tiers.entry(candidate.tier()).or_default().entry(candidate.body.zone()).or_default();
         queue.push_back(candidate);
@@ -259,7 +261,7 @@ fn candidates<'s, 'a>(
 
 /// The next to go: from the most populated zone, in the order of rank.
 fn next<'s, 'a>(
-    queues: &mut BTreeMap<Option<&'a Zone>, VecDeque<Candidate<'s, 'a>>>,
+    queues: &mut Queues<'s, 'a>,
     zones: &BTreeMap<Option<&Zone>, u32>,
 ) -> Option<Candidate<'s, 'a>> {
     let first = queues.iter().filter_map(|(zone, queue)| {

@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use crate::data::view::{Cluster, Constraints, PodClass, Seat, Spread};
 use crate::words::{Extended, Resources};
 
+/// A namespace, and the name of a group in it.
+pub(crate) type Group<'a> = (&'a str, &'a str);
+
 /// Pods that ask for the same amounts under the same constraints.
 #[derive(Clone, Debug)]
 pub(crate) struct Kind<'a> {
@@ -14,7 +17,7 @@ pub(crate) struct Kind<'a> {
     /// Which constraints, by number: kinds with the same ones have the same number.
     pub(crate) rule: u32,
     /// The group of which at most one is on a node, with its namespace.
-    pub(crate) group: Option<(&'a str, &'a str)>,
+    pub(crate) group: Option<Group<'a>>,
 }
 
 impl Kind<'_> {
@@ -54,7 +57,7 @@ impl<'a> Kinds<'a> {
         let mut rules: BTreeMap<&Constraints, u32> = BTreeMap::new();
         // Classes of one size stand side by side.
         let mut size: Option<(&Resources, &Extended)> = None;
-        let mut same: BTreeMap<(u32, Option<(&str, &str)>), u32> = BTreeMap::new();
+        let mut same: BTreeMap<(u32, Option<Group<'_>>), u32> = BTreeMap::new();
         for class in classes {
             if size != Some((&class.requests, &class.extended)) {
                 size = Some((&class.requests, &class.extended));
@@ -115,7 +118,7 @@ impl<'a> Kinds<'a> {
 }
 
 /// The group of which at most one pod is on a node.
-pub(crate) fn group_of(class: &PodClass) -> Option<(&str, &str)> {
+pub(crate) fn group_of(class: &PodClass) -> Option<Group<'_>> {
     match &class.constraints.spread {
         Spread::OnePerNode { group } => Some((class.namespace.as_str(), group.as_str())),
         Spread::Free | Spread::Unjudged { .. } => None,
