@@ -1,7 +1,7 @@
 //! No removal is chosen whose pods would end up pending: over random clusters, judged by the scheduler of the world in
 //! memory, which shares no code with the planner.
 #![cfg(feature = "memory")]
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
 
 use std::collections::BTreeMap;
 

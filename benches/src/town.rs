@@ -8,7 +8,8 @@ use autoscale_core::data::view::{
     Storage, Taint, TaintEffect, Toleration,
 };
 use autoscale_core::words::{
-    InstanceId, NodeName, NodeUid, PodUid, PoolName, Ratio, Resources, ShapeName, Span, Timestamp, Zone,
+    Inc, InstanceId, NodeName, NodeUid, PodUid, PoolName, Ratio, Resources, ShapeName, Span, Timestamp,
+    Token, Zone,
 };
 
 use crate::Lcg;
@@ -31,9 +32,12 @@ const FAST_EVERY: usize = 12;
 
 /// The lists of a cluster, as the ports give them: in no order.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Town {
     /// What is asked for.
     pub policy: Policy,
+    /// The record under which the nodes were launched.
+    inc: Inc,
     /// One for each node.
     pub instances: Vec<Instance>,
     /// Four of five in the pool `web`, every fifth in `batch`, which is tainted.
@@ -50,6 +54,7 @@ impl Town {
         let mut rng = Lcg::new(nodes as u64);
         let mut town = Self {
             policy: policy(nodes),
+            inc: Inc::new("former01").expect("letters and digits"),
             instances: Vec::with_capacity(nodes),
             nodes: Vec::with_capacity(nodes),
             pods: Vec::with_capacity(nodes * PODS_PER_NODE),
@@ -102,7 +107,7 @@ impl Town {
     }
 
     fn place_node(&mut self, index: usize, at: Timestamp) {
-        let zone = Zone::new(ZONES[index % 3]).expect("a constant");
+        let zone = zone(index);
         let pool = PoolName::new(if is_batch(index) { "batch" } else { "web" }).expect("a constant");
         let id = InstanceId::new(format!("i-{index:017x}")).expect("hexadecimal");
         let mut instance = Instance::new(id.clone(), Ownership::Ours);
@@ -110,6 +115,7 @@ impl Town {
         instance.zone = Some(zone.clone());
         instance.shape = ShapeName::new("m6i.2xlarge").ok();
         instance.launched_at = Some(at);
+        instance.token = Some(Token::of(&self.inc, index as u64 / 10, index as u32 % 10, 1));
         self.instances.push(instance);
         let name = NodeName::new(node_name(index)).expect("letters, digits, dots");
         let uid = NodeUid::new(format!("2f1d6c4e-0000-4000-8000-{index:012x}")).expect("hexadecimal");
@@ -131,10 +137,15 @@ impl Town {
         pod.phase = PodPhase::Running;
         if owner % 50 == 11 {
             // Its volume is where it runs.
-            pod.constraints.volume_zones = Some(vec![Zone::new(ZONES[node % 3]).expect("a constant")]);
+            pod.constraints.volume_zones = Some(vec![zone(node)]);
         }
         self.pods.push(pod);
     }
+}
+
+fn zone(node: usize) -> Zone {
+    let name = ZONES.iter().cycle().nth(node % ZONES.len()).expect("a cycle has no end");
+    Zone::new(name).expect("a constant")
 }
 
 fn is_batch(node: usize) -> bool {
@@ -142,7 +153,7 @@ fn is_batch(node: usize) -> bool {
 }
 
 fn has_fast_disk(node: usize) -> bool {
-    node % 4 == 0
+    node.is_multiple_of(4)
 }
 
 fn runs_in_batch(owner: usize) -> bool {
@@ -164,7 +175,7 @@ fn dedicated() -> Taint {
 /// Every tenth controller has a budget; of one budget in twenty nothing may be evicted now.
 fn budget(index: usize) -> Budget {
     let (namespace, name) = (namespace(index * 10), format!("owner-{}", index * 10));
-    Budget::new(namespace, name, i64::from(index % 20 > 0))
+    Budget::new(namespace, name, i64::from(!index.is_multiple_of(20)))
 }
 
 fn namespace(owner: usize) -> String {
@@ -188,7 +199,7 @@ fn pod(owner: usize, number: usize, what: &str) -> Pod {
     pod.constraints = constraints(owner);
     if daemon {
         pod.constraints.tolerations.push(Toleration::everything());
-    } else if owner % 10 == 0 {
+    } else if owner.is_multiple_of(10) {
         pod.budgets = vec![owner as u32 / 10];
     } else if owner % 400 == 7 {
         pod.storage = Storage::Local;

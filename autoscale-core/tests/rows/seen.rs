@@ -10,6 +10,9 @@ use serde::Deserialize;
 
 use super::world::World;
 
+/// What a target asks for now, and at most within its window.
+type Wishes = (Option<u32>, Option<u32>);
+
 /// What a row expects. Whatever is not given may be anything.
 #[derive(Deserialize, Default, Clone, PartialEq, Debug)]
 #[serde(deny_unknown_fields, default)]
@@ -29,7 +32,7 @@ pub(crate) struct Expect {
     pub(crate) needs: Option<BTreeMap<String, u32>>,
     pub(crate) fit_nowhere: Option<u64>,
     /// For each target, how many nodes it asks for now, and at most within its window.
-    pub(crate) targets: Option<BTreeMap<String, (Option<u32>, Option<u32>)>>,
+    pub(crate) targets: Option<BTreeMap<String, Wishes>>,
     /// For each node on its way out, how long it has got.
     pub(crate) deadlines: Option<BTreeMap<String, String>>,
     /// How many operations are open after the decision.

@@ -3,6 +3,7 @@
 //! For 10,000 nodes and 300,000 pods of 2,000 owners this is 10,000 nodes, some thousand classes and, for each node, one
 //! [`Seat`] for each class on it. Uids and names stand in a table of their own, read only to evict and to name a pod.
 
+use super::sites::Sites;
 use super::{Budget, Constraints, Eviction, Node, Owner, Scope, Storage};
 use crate::words::{Extended, NodeName, NodeUid, PodUid, Resources, Timestamp};
 
@@ -109,6 +110,7 @@ pub struct Cluster {
     pub(super) classes: Vec<PodClass>,
     /// Which classes have to leave their nodes: asked of every seat, and told by texts of the class.
     pub(super) leaves: Vec<bool>,
+    pub(super) sites: Sites,
     pub(super) budgets: Vec<Budget>,
     pub(super) seats: Vec<Seat>,
     /// Where the seats of each node begin; one more for the end, behind which are those without a node.
@@ -156,6 +158,22 @@ impl Cluster {
     /// All classes: those that ask for more first.
     pub fn classes(&self) -> &[PodClass] {
         &self.classes
+    }
+
+    /// The site of the node at an index: nodes of one site have the same taints, and the same values of all labels that any
+    /// pod here asks for.
+    pub(crate) fn site(&self, node: usize) -> Option<u32> {
+        self.sites.of_node.get(node).copied()
+    }
+
+    /// How many sites there are.
+    pub(crate) fn site_count(&self) -> usize {
+        self.sites.samples.len()
+    }
+
+    /// A node of a site.
+    pub(crate) fn site_sample(&self, site: u32) -> Option<&Node> {
+        self.node(*self.sites.samples.get(site as usize)? as usize)
     }
 
     /// The class of a seat.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::shared::Shared;
 use crate::data::policy::Purchase;
 use crate::words::{InstanceId, PoolName, ShapeName, Timestamp, Token, Zone};
 
@@ -121,6 +122,12 @@ impl Listing {
         self.instances.reverse();
         self.instances.dedup_by(|later, first| later.id == first.id);
         self.instances.reverse();
+        let (mut pools, mut zones, mut shapes) = (Shared::new(), Shared::new(), Shared::new());
+        for instance in &mut self.instances {
+            pools.share_any(&mut instance.pool);
+            zones.share_any(&mut instance.zone);
+            shapes.share_any(&mut instance.shape);
+        }
         self
     }
 

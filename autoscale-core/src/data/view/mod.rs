@@ -9,11 +9,14 @@ mod node;
 mod pod;
 mod reduce;
 mod sample;
+mod shared;
+mod sites;
 
 use serde::{Deserialize, Serialize};
 
-use crate::words::{NodeName, Timestamp};
+use crate::words::{NodeName, Timestamp, TokenParts};
 use join::Join;
+use shared::Shared;
 
 pub use classes::{Cluster, PodClass, PodName, Seat, Stage};
 pub use cluster::{Budget, ClusterView};
@@ -22,6 +25,7 @@ pub use constraint::{
 };
 pub use instance::{Instance, Listing, Ownership, Phase};
 pub(crate) use join::{plain_id, provider_paths};
+pub(crate) use node::ZONE_LABEL;
 pub use node::{CordonMark, Node, Ready};
 pub use pod::{Eviction, Owner, Pod, PodPhase, Storage};
 pub use sample::{Reading, Sample, SignalQuery};
@@ -85,6 +89,8 @@ pub struct View {
     cluster: Seen<Cluster>,
     samples: Vec<Sample>,
     join: Join,
+    /// What the launch token of each instance says, if it is one of ours.
+    tokens: Vec<Option<TokenParts>>,
 }
 
 impl View {
@@ -104,7 +110,13 @@ impl View {
             Seen::Unknown { why } => Seen::Unknown { why },
         };
         let join = Join::of(instances.known(), cluster.known());
-        Self { now, instances, cluster, samples, join }
+        let tokens = instances.known().map(tokens).unwrap_or_default();
+        Self { now, instances, cluster, samples, join, tokens }
+    }
+
+    /// What the launch token of each instance of ours says that has one, and where the instance stands.
+    pub(crate) fn tokens(&self) -> impl Iterator<Item = (usize, &TokenParts)> {
+        self.tokens.iter().enumerate().filter_map(|(at, parts)| Some((at, parts.as_ref()?)))
     }
 
     /// The driver's wall clock when everything had answered.
@@ -136,4 +148,15 @@ impl View {
     pub fn instance_of(&self, node: usize) -> Option<usize> {
         self.join.instance_of(node)
     }
+}
+
+fn tokens(listing: &Listing) -> Vec<Option<TokenParts>> {
+    let mut incs = Shared::new();
+    let parts = |instance: &Instance| {
+        let token = instance.token.as_ref().filter(|_| instance.ownership == Ownership::Ours)?;
+        let mut parts = token.parts()?;
+        incs.share(&mut parts.inc);
+        Some(parts)
+    };
+    listing.instances.iter().map(parts).collect()
 }

@@ -7,6 +7,12 @@ use serde::{Deserialize, Serialize};
 use super::Taint;
 use crate::words::{Extended, Inc, NodeName, NodeUid, PoolName, Resources, Timestamp, Ver, Zone};
 
+/// The label that tells a node's zone.
+pub(crate) const ZONE_LABEL: &str = "topology.kubernetes.io/zone";
+
+/// The label that tells a node's name.
+const HOST_LABEL: &str = "kubernetes.io/hostname";
+
 /// Whether a node's kubelet says that it is ready.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -97,5 +103,14 @@ impl Node {
             labels: BTreeMap::new(),
             taints: Vec::new(),
         }
+    }
+
+    /// The value of a label, also where only the facts beside tell it: the zone and the name.
+    pub fn label(&self, key: &str) -> Option<&str> {
+        self.labels.get(key).map(String::as_str).or_else(|| match key {
+            ZONE_LABEL => self.zone.as_ref().map(Zone::as_str),
+            HOST_LABEL => Some(self.name.as_str()),
+            _ => None,
+        })
     }
 }

@@ -1,9 +1,12 @@
 //! From the lists of a survey to its class form. Everything is sorted; nothing depends on the order of a list.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 
 use super::classes::{Cluster, PodClass, PodName, Seat, Stage};
+use super::shared::Shared;
+use super::sites::Sites;
 use super::{Budget, ClusterView, Node, Pod, PodPhase};
 use crate::mutant::{self, Mutant};
 use crate::words::{Span, Timestamp};
@@ -19,6 +22,11 @@ impl Cluster {
         let ClusterView { at, complete, scope, mut nodes, mut pods, budgets } = survey;
         if !mutant::on(Mutant::ListOrder) {
             nodes.sort();
+        }
+        let (mut pools, mut zones) = (Shared::new(), Shared::new());
+        for node in &mut nodes {
+            pools.share_any(&mut node.pool);
+            zones.share_any(&mut node.zone);
         }
         let budgets = renumber(budgets, &mut pods);
         let places = Places::of(&nodes);
@@ -55,7 +63,8 @@ impl Cluster {
         }
         begins.resize(nodes.len() + 1, seats.len() as u32);
         let leaves = classes.iter().map(PodClass::has_to_leave).collect();
-        Self { at, complete, scope, nodes, classes, leaves, budgets, seats, begins, names }
+        let sites = Sites::of(&nodes, &classes);
+        Self { at, complete, scope, nodes, classes, leaves, sites, budgets, seats, begins, names }
     }
 }
 
@@ -76,7 +85,13 @@ fn renumber(budgets: Vec<Budget>, pods: &mut [Pod]) -> Vec<Budget> {
         place.get_mut(*old).into_iter().for_each(|place| *place = new);
     }
     for pod in pods {
-        pod.budgets = pod.budgets.iter().filter_map(|old| place.get(*old as usize).copied()).collect();
+        pod.budgets.retain_mut(|at| match place.get(*at as usize) {
+            Some(new) => {
+                *at = *new;
+                true
+            }
+            None => false,
+        });
         pod.budgets.sort_unstable();
     }
     order.into_iter().map(|(budget, _)| budget).collect()
@@ -115,29 +130,24 @@ impl Places {
 
 /// Gives each pod its class, and returns the classes in their order.
 ///
-/// Pods are brought together by a hash and then compared; two classes of one hash only cost a comparison more.
+/// Pods are brought together by a hash and then compared; two classes of one hash only cost a comparison more. The pods are
+/// read in the order in which they lie in memory, which is what takes the time.
 fn classify(pods: &[Pod], placed: &mut [Placed]) -> Vec<PodClass> {
-    let mut hashed: Vec<(u64, u32)> = placed
-        .iter()
-        .zip(0..)
-        .filter_map(|(placed, at)| Some((mixed(key(pods.get(placed.pod as usize)?, placed.stage)), at)))
-        .collect();
-    hashed.sort_unstable();
-    // The first pod of each class, and for each pod the number of its class in the order of finding.
+    // The first pod of each class, and the classes of each hash.
     let mut firsts: Vec<(&Pod, Stage)> = Vec::new();
-    let (mut run, mut run_from) = (None, 0);
-    for (hash, at) in hashed {
-        let Some(placed) = placed.get_mut(at as usize) else { continue };
+    let mut by_hash: BTreeMap<u64, Vec<u32>> = BTreeMap::new();
+    for placed in &mut *placed {
         let Some(pod) = pods.get(placed.pod as usize) else { continue };
-        if run != Some(hash) {
-            (run, run_from) = (Some(hash), firsts.len());
-        }
-        let same = |(first, stage): &(&Pod, Stage)| key(first, *stage) == key(pod, placed.stage);
-        let known = firsts.get(run_from..).and_then(|firsts| firsts.iter().position(same));
-        placed.class = known.map_or(firsts.len(), |known| run_from + known) as u32;
-        if known.is_none() {
+        let own = key(pod, placed.stage);
+        let alike = by_hash.entry(mixed(&own)).or_default();
+        let same =
+            |class: &u32| firsts.get(*class as usize).is_some_and(|(pod, stage)| key(pod, *stage) == own);
+        placed.class = alike.iter().copied().find(same).unwrap_or_else(|| {
+            let class = firsts.len() as u32;
+            alike.push(class);
             firsts.push((pod, placed.stage));
-        }
+            class
+        });
     }
     let mut classes: Vec<(PodClass, usize)> =
         firsts.into_iter().map(|(pod, stage)| class(pod, stage)).zip(0..).collect();

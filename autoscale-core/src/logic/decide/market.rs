@@ -1,13 +1,13 @@
 //! What could be bought: every shape of every pool in every zone, and which pods a node of it would hold.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::scene::{Scene, uncertain};
 use crate::data::order::Offering;
 use crate::data::policy::{Policy, PoolPolicy, Shape};
 use crate::data::record::Record;
 use crate::data::view::{Cluster, Node, PodClass, Taint};
-use crate::logic::fit::{Bin, Kind, Kinds, Misfit, Site, label};
+use crate::logic::fit::{Bin, Kind, Kinds, Misfit, Site};
 use crate::words::{PoolName, Resources, Zone};
 
 /// The label that tells a node's machine type.
@@ -48,7 +48,7 @@ impl<'a> Market<'a> {
             let nodes: Vec<(usize, &'a Node)> =
                 scene.members(&pool.name).filter_map(|body| Some((body.node_at?, body.node?))).collect();
             let overhead = overhead(cluster, &staying, pool, &nodes);
-            let (labels, taints) = in_common(&asked, &nodes);
+            let (labels, taints) = in_common(cluster, &asked, &nodes);
             for shape in &pool.shapes {
                 let room = shape.allocatable.minus(&overhead);
                 let empty = kinds.amount(&room, &shape.extended);
@@ -171,13 +171,17 @@ fn overhead(cluster: &Cluster, staying: &[bool], pool: &PoolPolicy, nodes: &[(us
 
 /// The labels that are asked for and the taints that all nodes of a pool have.
 fn in_common<'a>(
+    cluster: &'a Cluster,
     asked: &[&'a str],
     nodes: &[(usize, &'a Node)],
 ) -> (Vec<(&'a str, &'a str)>, Vec<&'a Taint>) {
-    let Some((_, first)) = nodes.first() else { return (Vec::new(), Vec::new()) };
+    // One node of each site tells for all of them.
+    let sites: BTreeSet<u32> = nodes.iter().filter_map(|(at, _)| cluster.site(*at)).collect();
+    let samples: Vec<&'a Node> = sites.into_iter().filter_map(|site| cluster.site_sample(site)).collect();
+    let Some(first) = samples.first() else { return (Vec::new(), Vec::new()) };
     let same = |key: &str| {
-        let value = label(first, key)?;
-        nodes.iter().all(|(_, node)| label(node, key) == Some(value)).then_some(value)
+        let value = first.label(key)?;
+        samples.iter().all(|node| node.label(key) == Some(value)).then_some(value)
     };
     let labels = asked.iter().filter_map(|key| Some((*key, same(key)?))).collect();
     // Conditions of a node are no part of what a new one is like.
@@ -185,6 +189,6 @@ fn in_common<'a>(
         !taint.key.starts_with("node.kubernetes.io/")
             && !taint.key.starts_with("node.cloudprovider.kubernetes.io/")
     };
-    let everywhere = |taint: &&Taint| nodes.iter().all(|(_, node)| node.taints.contains(taint));
+    let everywhere = |taint: &&Taint| samples.iter().all(|node| node.taints.contains(taint));
     (labels, first.taints.iter().filter(lasting).filter(everywhere).collect())
 }

@@ -23,12 +23,14 @@ mod targets;
 mod tell;
 mod work;
 
+use std::collections::BTreeMap;
+
 use crate::data::explain::{Explanation, Hold};
 use crate::data::policy::{Headroom, Policy};
 use crate::data::record::{Lease, MAX_BYTES, Record};
 use crate::data::view::{Cluster, Ownership, Scope, Seat, View};
 use crate::logic::{Tick, due::due};
-use crate::words::{Span, Timestamp, Ver};
+use crate::words::{Span, Timestamp, TokenParts, Ver};
 
 use market::Market;
 use scene::Scene;
@@ -232,12 +234,6 @@ fn found(work: &mut Work<'_>) -> bool {
     true
 }
 
-/// Whether a token is of a later attempt of an open launch than the record knows.
-fn is_ahead(record: &Record, parts: &crate::words::TokenParts) -> bool {
-    let op = record.ops.iter().find(|op| (op.seq, op.slot) == (parts.seq, parts.slot));
-    op.and_then(|op| op.launch()).is_some_and(|launch| launch.attempt.number < parts.attempt)
-}
-
 /// A live instance of ours must not know more than the record does (fault F5).
 fn check_tokens(record: &Record, view: &View) -> Result<(), Halt> {
     let nodes = view.cluster().known().map(|cluster| cluster.nodes()).unwrap_or_default();
@@ -253,12 +249,17 @@ fn check_tokens(record: &Record, view: &View) -> Result<(), Halt> {
         });
     }
     let instances = view.instances().known().map(|listing| listing.instances.as_slice()).unwrap_or_default();
-    let newest = instances
-        .iter()
-        .filter(|instance| instance.ownership == Ownership::Ours)
-        .filter_map(|instance| Some((instance.token.as_ref()?.parts()?, &instance.id)))
-        .filter(|(parts, _)| parts.inc == record.inc)
-        .filter(|(parts, _)| parts.seq >= record.next_seq || is_ahead(record, parts))
+    let launches = record.ops.iter().filter_map(|op| Some(((op.seq, op.slot), op.launch()?.attempt.number)));
+    let attempts: BTreeMap<(u64, u32), u32> = launches.collect();
+    // Of a later attempt of an open launch than the record knows.
+    let is_ahead = |parts: &TokenParts| {
+        attempts.get(&(parts.seq, parts.slot)).is_some_and(|attempt| *attempt < parts.attempt)
+    };
+    let newest = view
+        .tokens()
+        .filter(|(_, parts)| parts.inc == record.inc)
+        .filter(|(_, parts)| parts.seq >= record.next_seq || is_ahead(parts))
+        .filter_map(|(at, parts)| Some((parts, &instances.get(at)?.id)))
         .max_by(|(a, _), (b, _)| (a.seq, a.slot).cmp(&(b.seq, b.slot)));
     match newest {
         None => Ok(()),

@@ -168,6 +168,9 @@ impl Candidate<'_, '_> {
     }
 }
 
+/// Those that may go, in the order of rank in each zone.
+type Queues<'s, 'a> = BTreeMap<Option<&'a Zone>, VecDeque<Candidate<'s, 'a>>>;
+
 /// Chooses nodes, each of whose pods are sure to find room on what remains after those before it.
 pub(crate) fn pick<'a>(
     work: &Work<'a>,
@@ -255,9 +258,6 @@ fn candidates<'s, 'a>(
     candidates.sort_by(|a, b| a.rank.cmp(&b.rank));
     candidates
 }
-
-/// Candidates by zone, in the order of rank.
-type Queues<'s, 'a> = BTreeMap<Option<&'a Zone>, VecDeque<Candidate<'s, 'a>>>;
 
 /// The next to go: from the most populated zone, in the order of rank.
 fn next<'s, 'a>(

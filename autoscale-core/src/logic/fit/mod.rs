@@ -9,4 +9,4 @@ mod trial;
 pub(crate) use kind::{Kind, Kinds};
 pub(crate) use pack::{Bin, Pack};
 pub(crate) use room::Room;
-pub(crate) use site::{Misfit, Site, label};
+pub(crate) use site::{Misfit, Site};

@@ -25,9 +25,6 @@ pub(crate) struct Room<'a> {
     free: Vec<u64>,
     stays: Vec<bool>,
     staying: usize,
-    sites: Vec<u32>,
-    /// A node of each site, to ask it for all.
-    samples: Vec<usize>,
     /// Whether a rule admits a site: unknown, yes, no.
     admitted: Vec<Option<bool>>,
     /// How many pods of a kind move, and how many slots all that moves can take from it.
@@ -70,10 +67,9 @@ impl<'a> Room<'a> {
         }
         let stays: Vec<bool> = cluster.nodes().iter().enumerate().map(|(at, node)| stays(at, node)).collect();
         let staying = stays.iter().filter(|stays| **stays).count();
-        let (sites, samples) = group(cluster, &kinds);
-        let admitted = vec![None; kinds.rules() * samples.len()];
+        let admitted = vec![None; kinds.rules() * cluster.site_count()];
         let (moved, trials) = (BTreeMap::new(), 0);
-        Self { cluster, kinds, stride, free, stays, staying, sites, samples, admitted, moved, trials }
+        Self { cluster, kinds, stride, free, stays, staying, admitted, moved, trials }
     }
 
     /// Counts the pods of a node that is on its way out already as moving. Nothing is checked.
@@ -202,12 +198,12 @@ impl<'a> Room<'a> {
     }
 
     fn admits(&mut self, rule: u32, constraints: &crate::data::view::Constraints, node: usize) -> bool {
-        let site = self.sites.get(node).copied().unwrap_or_default() as usize;
-        let at = rule as usize * self.samples.len() + site;
+        let Some(site) = self.cluster.site(node) else { return false };
+        let at = rule as usize * self.cluster.site_count() + site as usize;
         if let Some(Some(known)) = self.admitted.get(at) {
             return *known;
         }
-        let sample = self.samples.get(site).and_then(|node| self.cluster.node(*node));
+        let sample = self.cluster.site_sample(site);
         let admits = sample.is_some_and(|node| site::node_admits(constraints, node).is_ok());
         self.admitted.get_mut(at).into_iter().for_each(|known| *known = Some(admits));
         admits
@@ -237,25 +233,4 @@ impl<'a> Room<'a> {
             .collect();
         trial::all_succeed(&pods, free, whole)
     }
-}
-
-/// Nodes that no pod can tell apart by labels, taints or zone have the same number.
-fn group(cluster: &Cluster, kinds: &Kinds<'_>) -> (Vec<u32>, Vec<usize>) {
-    let mut keys: Vec<&str> = kinds.iter().flat_map(|kind| kind.constraints.labels()).collect();
-    keys.sort_unstable();
-    keys.dedup();
-    let by_zone = kinds.iter().any(|kind| kind.constraints.volume_zones.is_some());
-    let mut known = BTreeMap::new();
-    let (mut sites, mut samples) = (Vec::with_capacity(cluster.nodes().len()), Vec::new());
-    for (at, node) in cluster.nodes().iter().enumerate() {
-        let labels: Vec<Option<&str>> = keys.iter().map(|key| site::label(node, key)).collect();
-        let zone = node.zone.as_ref().filter(|_| by_zone);
-        let next = samples.len() as u32;
-        let site = *known.entry((labels, &node.taints, zone)).or_insert(next);
-        if site == next {
-            samples.push(at);
-        }
-        sites.push(site);
-    }
-    (sites, samples)
 }

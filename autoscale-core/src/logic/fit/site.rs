@@ -2,13 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::data::view::{Constraints, Node, Spread, Taint, TaintEffect};
+use crate::data::view::{Constraints, Node, Spread, Taint, TaintEffect, ZONE_LABEL};
 use crate::words::Zone;
-
-/// The label that tells a node's zone.
-pub(crate) const ZONE_LABEL: &str = "topology.kubernetes.io/zone";
-/// The label that tells a node's name.
-const HOST_LABEL: &str = "kubernetes.io/hostname";
 
 /// Why a pod may not be on a node, whatever room that has.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -64,18 +59,9 @@ impl<'a> Site<'a> {
     }
 }
 
-/// A label of a node, also where only the facts beside tell it.
-pub(crate) fn label<'n>(node: &'n Node, key: &str) -> Option<&'n str> {
-    node.labels.get(key).map(String::as_str).or_else(|| match key {
-        ZONE_LABEL => node.zone.as_ref().map(Zone::as_str),
-        HOST_LABEL => Some(node.name.as_str()),
-        _ => None,
-    })
-}
-
 /// Whether pods under these constraints may be on a node.
 pub(crate) fn node_admits(pod: &Constraints, node: &Node) -> Result<(), Misfit> {
-    admits(pod, |key| label(node, key), &node.taints, node.zone.as_ref())
+    admits(pod, |key| node.label(key), &node.taints, node.zone.as_ref())
 }
 
 fn admits<'l>(
