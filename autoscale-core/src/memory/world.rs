@@ -5,7 +5,6 @@ use std::collections::BinaryHeap;
 
 use crate::data::order::Offering;
 use crate::data::policy::Purchase;
-#[cfg(feature = "sim")]
 use crate::data::record::{IncomingNotice, NoticeKind};
 use crate::data::view::{Ownership, Phase, SignalQuery};
 use crate::words::{Fixed, InstanceId, NodeName, PoolName, ShapeName, SignalName, Span, Timestamp, Zone};
