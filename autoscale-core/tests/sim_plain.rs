@@ -10,7 +10,7 @@ fn every_scenario_stays_safe() {
         let mut config = Config::new(scenario);
         let hours = 36;
         config.until = Span::from_mins(hours * 60);
-        let report = run(&config, &mut |_| {});
+        let report = run(&config, &mut ());
         assert_eq!(report.violations, [], "{name}");
         assert!(report.ticks > 25 * hours, "{name}");
     }
@@ -22,7 +22,7 @@ fn a_thousand_nodes_are_a_thousand_nodes() {
     let mut config = Config::new(Scenario::ThousandNodes);
     config.until = Span::from_mins(30);
     config.load = Some(vec![LoadPoint::new(Span::ZERO, 11_500)]);
-    let report = run(&config, &mut |_| {});
+    let report = run(&config, &mut ());
     assert_eq!(report.violations, []);
     for point in &report.series {
         assert!((900..=1_100).contains(&point.need), "{point:?}");
@@ -37,7 +37,7 @@ const BOOT: Span = Span::from_secs(40 + 70 + 10);
 #[test]
 fn pods_wait_no_longer_than_the_rule_a_boot_and_two_ticks() {
     for scenario in [Scenario::Steady, Scenario::Diurnal] {
-        let report = run(&Config::new(scenario), &mut |_| {});
+        let report = run(&Config::new(scenario), &mut ());
         let policy = autoscale_core::sim::policy();
         let rule = policy.pools().values().next().and_then(|pool| pool.pending_for).unwrap();
         let most = rule.plus(BOOT).plus(policy.tick().interval.times(2));
@@ -58,7 +58,7 @@ fn a_steady_load_does_not_flap() {
             let mut config = Config::new(Scenario::Steady);
             config.load = Some(vec![LoadPoint::new(Span::ZERO, milli)]);
             config.until = Span::from_mins(hours * 60);
-            let report = run(&config, &mut |_| {});
+            let report = run(&config, &mut ());
             report.scale_ups + report.scale_downs
         };
         let (settling, later) = (changes(6), changes(48));
@@ -75,7 +75,7 @@ fn every_scenario_does_what_its_name_says() {
         (Scenario::MetricsOutage, &["metrics-outage"]),
         (Scenario::ZoneOutage, &["zone-failed"]),
     ] {
-        let report = run(&Config::new(scenario), &mut |_| {});
+        let report = run(&Config::new(scenario), &mut ());
         for fault in faults {
             let times = report.faults.get(fault).copied().unwrap_or(0);
             assert!(times > 0, "{scenario}: {fault} never happened, {:?}", report.faults);

@@ -66,7 +66,7 @@ fn counts(report: &Report) -> (u64, u64, u64) {
 #[test]
 fn all_pods_of_a_list_run_and_go() {
     let config = config(pods());
-    let report = run(&config, &mut |_| {});
+    let report = run(&config, &mut ());
     assert_eq!(report.violations, []);
     assert_eq!(counts(&report), (18, 18, 18));
     let last = report.series.last().unwrap();
@@ -74,7 +74,7 @@ fn all_pods_of_a_list_run_and_go() {
     let (ups, downs) = (report.scale_ups, report.scale_downs);
     assert!(ups >= 4 && downs >= 2 && u64::from(last.ready) == ups - downs, "{ups} up, {downs} down");
     assert_eq!(last.ready, 2, "two pods of 6 CPUs live to the end");
-    assert_eq!(run(&config, &mut |_| {}), report);
+    assert_eq!(run(&config, &mut ()), report);
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn a_pod_that_fits_nowhere_waits_and_ends() {
     lost.deleted = Some(Span::from_mins(30));
     let mut config = config(vec![lost, PodSpan::new("late", 1, 1, Span::from_mins(9 * 60))]);
     config.until = Span::from_mins(60);
-    let report = run(&config, &mut |_| {});
+    let report = run(&config, &mut ());
     assert_eq!(counts(&report), (2, 1, 0));
     assert_eq!(report.pending_pod_minutes, 30);
 }
@@ -94,7 +94,7 @@ fn a_pod_that_is_evicted_is_made_again() {
     let mut config = config(vec![PodSpan::new("one", 3_900, GIB, Span::ZERO)]);
     config.script = vec![(Span::from_mins(30), Blow::Interrupt(1))];
     config.until = Span::from_mins(120);
-    let report = run(&config, &mut |_| {});
+    let report = run(&config, &mut ());
     assert_eq!(report.violations, []);
     assert_eq!((counts(&report), report.evictions), ((1, 1, 1), 1));
     assert_eq!(report.series.last().map(|point| (point.ready, point.pending)), Some((1, 0)));

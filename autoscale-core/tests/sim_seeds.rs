@@ -27,7 +27,7 @@ fn config(seed: u64, faults: Faults) -> Config {
 }
 
 fn one(seed: u64, faults: Faults) -> Report {
-    run(&config(seed, faults), &mut |_| {})
+    run(&config(seed, faults), &mut ())
 }
 
 /// How much virtual time a seed runs, in minutes.
@@ -97,7 +97,7 @@ fn no_hostile_seed_breaks_an_invariant() {
         let mut config = config(seed, Faults::Hostile);
         config.until = Span::from_mins(12 * 60);
         config.script = vec![(Span::from_mins(60), Blow::Unanswered(Span::from_mins(9 * 60)))];
-        let report = run(&config, &mut |_| {});
+        let report = run(&config, &mut ());
         assert_eq!(report.violations, [], "scripted, seed {seed}");
         report.faults.into_iter().for_each(|(kind, count)| *faults.entry(kind).or_default() += count);
     }

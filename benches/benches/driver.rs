@@ -31,7 +31,7 @@ fn simulate(criterion: &mut Criterion<CpuTime>) {
     let mut group = criterion.benchmark_group("simulate");
     group.sample_size(10).measurement_time(Duration::from_secs(5)).throughput(Throughput::Elements(1));
     group.bench_function("diurnal-day", |bencher| {
-        bencher.iter(|| sim::run(black_box(&config), &mut |_| {}));
+        bencher.iter(|| sim::run(black_box(&config), &mut ()));
     });
 }
 

@@ -1,7 +1,10 @@
 //! What a tick did.
 
+use std::sync::Arc;
+
 use crate::data::explain::Explanation;
 use crate::data::order::Outcome;
+use crate::data::policy::Policy;
 use crate::data::record::{IncomingNotice, Record};
 use crate::data::view::View;
 use crate::logic::Tick;
@@ -69,6 +72,8 @@ pub struct Round {
 pub struct Report {
     /// When it began, by the driver's wall clock.
     pub at: Timestamp,
+    /// What it decided by.
+    pub policy: Arc<Policy>,
     /// How it ended.
     pub ended: Ended,
     /// Its rounds.
@@ -83,7 +88,15 @@ pub struct Report {
 
 impl Report {
     /// A tick that has only begun.
-    pub const fn new(at: Timestamp, ended: Ended) -> Self {
-        Self { at, ended, rounds: Vec::new(), notices_stored: false, wake_in: None, alarms: Vec::new() }
+    pub const fn new(at: Timestamp, policy: Arc<Policy>, ended: Ended) -> Self {
+        Self {
+            at,
+            policy,
+            ended,
+            rounds: Vec::new(),
+            notices_stored: false,
+            wake_in: None,
+            alarms: Vec::new(),
+        }
     }
 }

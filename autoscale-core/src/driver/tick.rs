@@ -53,7 +53,7 @@ impl<'a> Ticking<'a> {
             Trigger::Schedule => Vec::new(),
             Trigger::Notices(notices) => notices.clone(),
         };
-        let mut report = Report::new(clock.now(), Ended::Done);
+        let mut report = Report::new(clock.now(), driver.policy.clone(), Ended::Done);
         report.notices_stored = notices.is_empty();
         Self {
             driver,

@@ -19,6 +19,7 @@ use super::hpa::{EVERY, Hpa};
 use super::load::Curve;
 use super::misfortune;
 use super::net::{Item, Net, Wire};
+use super::observer::Observer;
 use super::pods::List;
 use super::ports::ports;
 use super::recorder::Recorder;
@@ -38,9 +39,9 @@ fn longest(config: &Config, policy: &Policy) -> Span {
     config.ticks.map_or(config.until, |ticks| interval.times(ticks).plus(Span::from_mins(24 * 60)))
 }
 
-/// Runs one configuration to its end. `progress` hears of the virtual time now and then.
-pub fn run(config: &Config, progress: &mut dyn FnMut(Span)) -> Report {
-    Engine::new(config).run(progress)
+/// Runs one configuration to its end. `observer` hears of it while it goes on; `&mut ()` does not listen.
+pub fn run(config: &Config, observer: &mut dyn Observer) -> Report {
+    Engine::new(config).run(observer)
 }
 
 /// What wakes a process.
@@ -155,7 +156,7 @@ impl<'a> Engine<'a> {
         }
     }
 
-    fn run(mut self, progress: &mut dyn FnMut(Span)) -> Report {
+    fn run(mut self, observer: &mut dyn Observer) -> Report {
         loop {
             let mut net = self.wire.lock();
             let next = [net.world.next_event(), net.next_item()].into_iter().flatten().min();
@@ -169,8 +170,8 @@ impl<'a> Engine<'a> {
                 self.announce(notice);
             }
             if let Some(item) = item {
-                self.handle(item, progress);
-                self.poll();
+                self.handle(item, observer);
+                self.poll(observer);
             }
         }
         self.tasks.clear();
@@ -205,7 +206,7 @@ impl<'a> Engine<'a> {
         }
     }
 
-    fn handle(&mut self, item: Item, progress: &mut dyn FnMut(Span)) {
+    fn handle(&mut self, item: Item, observer: &mut dyn Observer) {
         let wire = self.wire.clone();
         let mut net = wire.lock();
         let at = net.world.now().since(self.beginning);
@@ -267,7 +268,7 @@ impl<'a> Engine<'a> {
             }
             Item::Point => {
                 self.recorder.point(&net, at);
-                progress(at);
+                observer.reached(at);
                 net.plan(self.recorder.every(), Item::Point);
             }
             Item::Blow(_) if self.ticks_left == Some(0) => {}
@@ -387,7 +388,7 @@ impl<'a> Engine<'a> {
     }
 
     /// Polls whoever was woken, until nobody is.
-    fn poll(&mut self) {
+    fn poll(&mut self, observer: &mut dyn Observer) {
         let mut at = 0;
         while let Some(task) = self.tasks.get_mut(at) {
             let id = task.id;
@@ -410,6 +411,7 @@ impl<'a> Engine<'a> {
                 let task = self.tasks.swap_remove(at);
                 self.wire.lock().truth.on_report(id, &report);
                 self.recorder.tick(&report);
+                observer.ticked(&report);
                 self.end(id, &task.notices, report.notices_stored);
             }
             at = 0;

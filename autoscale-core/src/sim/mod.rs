@@ -24,6 +24,7 @@ mod misfortune;
 #[cfg(test)]
 mod mutants;
 mod net;
+mod observer;
 mod odds;
 mod operator;
 mod pods;
@@ -41,6 +42,7 @@ pub use config::{Config, Faults, LoadPoint, Scenario};
 pub use engine::run;
 pub use faults::KINDS as MILD_KINDS;
 pub use fleet::{smallest_static_fleet, static_fleet};
+pub use observer::Observer;
 pub use pods::{PodCounts, PodSpan};
 pub use report::{Checked, Point, Report, StaticFleet, Told, Violation};
 pub use rows::{CRASH_POINTS, FAULT_ROWS};

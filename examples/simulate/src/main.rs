@@ -64,7 +64,7 @@ fn answer(job: &Job) -> u8 {
 
 fn simulate(job: &Job) -> Outcome {
     let mut progress = Progress::new(job.config.until);
-    let report = engine::run(&job.config, &mut |done| progress.reached(done));
+    let report = engine::run(&job.config, &mut progress);
     let fleet = job.fleet.then(|| {
         progress.searches();
         engine::smallest_static_fleet(&job.config, report.pending_pod_minutes)

@@ -3,6 +3,8 @@
 use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
+use autoscale_core::driver::Report;
+use autoscale_core::sim::Observer;
 use autoscale_core::words::Span;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -28,14 +30,6 @@ impl Progress {
         Self { bar, began: Instant::now(), until, terminal: io::stderr().is_terminal() }
     }
 
-    /// The run has come to this point of virtual time.
-    pub(crate) fn reached(&mut self, done: Span) {
-        self.bar.set_position(done.as_secs());
-        let minutes = Span::from_mins(done.as_secs() / 60);
-        self.bar.set_message(format!("{minutes} of {}", self.until));
-        self.show_if_long();
-    }
-
     /// The run is over, and the static fleet is searched for.
     pub(crate) fn searches(&mut self) {
         if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}  {elapsed}") {
@@ -58,6 +52,17 @@ impl Progress {
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
         }
     }
+}
+
+impl Observer for Progress {
+    fn reached(&mut self, passed: Span) {
+        self.bar.set_position(passed.as_secs());
+        let minutes = Span::from_mins(passed.as_secs() / 60);
+        self.bar.set_message(format!("{minutes} of {}", self.until));
+        self.show_if_long();
+    }
+
+    fn ticked(&mut self, _report: &Report) {}
 }
 
 #[cfg(test)]

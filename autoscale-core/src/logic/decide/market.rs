@@ -27,6 +27,17 @@ pub(crate) struct Offer<'a> {
     pub(crate) empty: Vec<u64>,
 }
 
+impl<'a> Offer<'a> {
+    /// So many empty nodes of it. A pool that is sized by a number of pods does not look at what they ask for.
+    pub(crate) fn bin(&self, site: u32, nodes: u64, new: bool) -> Bin<'a> {
+        let (free, room) = match self.pool.pods_per_node {
+            Some(pods) => (vec![u64::MAX; self.empty.len()], u64::from(pods)),
+            None => (self.empty.clone(), u64::MAX),
+        };
+        Bin::new(site, nodes, new, free, room)
+    }
+}
+
 /// Everything that could be bought.
 #[derive(Debug)]
 pub(crate) struct Market<'a> {
@@ -122,7 +133,7 @@ impl<'a> Market<'a> {
         }
         let bin = |(at, nodes): (u32, u64)| {
             let offer = self.offers.get(at as usize)?;
-            Some(Bin::new(at, nodes, false, offer.empty.clone(), room(offer.pool)))
+            Some(offer.bin(at, nodes, false))
         };
         counts.into_iter().filter_map(bin).collect()
     }
@@ -134,11 +145,6 @@ impl<'a> Market<'a> {
             .map(|offer| offer.pool)
             .filter(move |pool| last.replace(&pool.name) != Some(&pool.name))
     }
-}
-
-/// How many pods a new node of a pool is bought for, whatever they ask for.
-pub(crate) fn room(pool: &PoolPolicy) -> u64 {
-    pool.pods_per_node.map_or(u64::MAX, u64::from)
 }
 
 /// What DaemonSets' pods and static pods take of a new node: as declared, else the most that they take of any node of the

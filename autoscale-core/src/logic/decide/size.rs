@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use super::market::{Market, Offer, room};
+use super::market::{Market, Offer};
 use crate::data::policy::{Choose, Policy, PoolPolicy, Shape};
 use crate::logic::fit::{Bin, Kind, Pack};
 use crate::words::{PoolName, Zone};
@@ -142,7 +142,7 @@ impl<'a> Plan<'a> {
                         (anywhere, most)
                     };
                     let before = rest;
-                    rest = pack.open(kind, rest, &empty(sample, site), most);
+                    rest = pack.open(kind, rest, &sample.bin(site, 1, true), most);
                     if rest == before {
                         break;
                     }
@@ -186,15 +186,6 @@ impl<'a> Plan<'a> {
         };
         chosen.then_with(|| self.pool.name.cmp(&other.pool.name)).then_with(|| self.at.cmp(&other.at))
     }
-}
-
-/// An empty node of an offer. A pool that is sized by a number of pods does not look at what they ask for.
-fn empty<'a>(offer: &Offer<'a>, site: u32) -> Bin<'a> {
-    let free = match offer.pool.pods_per_node {
-        Some(_) => vec![u64::MAX; offer.empty.len()],
-        None => offer.empty.clone(),
-    };
-    Bin::new(site, 1, true, free, room(offer.pool))
 }
 
 fn weight(kind: &Kind<'_>, pods: u64) -> u128 {

@@ -311,7 +311,7 @@ fn i15_a_scaling_action_while_paused() {
 fn l2_a_tick_halts() {
     let mut net = net(2);
     let halted = Ended::Halted { why: "corrupt".to_owned() };
-    net.truth.on_report(1, &TickReport::new(Timestamp::default(), halted));
+    net.truth.on_report(1, &TickReport::new(Timestamp::default(), scenario::policy(), halted));
     assert_eq!(broken(&net, "L2"), 1);
 }
 
