@@ -10,6 +10,7 @@ use autoscale_core::words::Span;
 use clap::Parser;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
+use crate::command::Command;
 use crate::pods::PodList;
 use crate::shapes;
 use crate::table::Bad;
@@ -30,7 +31,11 @@ const LEVELS: [(&str, Faults); 3] =
 /// The exit code is 0 when all is well, 1 when an invariant broke or a fault was missed, 2 when the input is no good.
 #[derive(Parser, Debug)]
 #[command(name = "simulate", version, max_term_width = 100, after_help = EXAMPLES)]
+#[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+
     /// The load, and what the cloud does to the nodes
     #[arg(long, value_name = "NAME", default_value = "shop", value_parser = scenario())]
     scenario: Scenario,
@@ -139,6 +144,7 @@ impl Args {
     /// Every bad row of them.
     pub(crate) fn into_job(self) -> Result<Job, Bad> {
         let Self {
+            command: _,
             scenario,
             seed,
             faults,

@@ -2,7 +2,7 @@
 
 mod args;
 mod chart;
-use autoscale_core::sim as engine;
+mod command;
 mod json;
 mod outcome;
 mod pods;
@@ -16,6 +16,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use args::{Args, Job};
+use autoscale_core::sim as engine;
 use clap::Parser;
 use outcome::Outcome;
 use progress::Progress;
@@ -28,38 +29,43 @@ const BROKEN: u8 = 1;
 const BAD_INPUT: u8 = 2;
 
 fn main() -> ExitCode {
-    let code = match Args::parse().into_job() {
-        Ok(job) => answer(&job),
-        Err(bad) => {
-            // Nobody is left to be told when stderr is gone; the code still says it.
-            let _ = writeln!(io::stderr().lock(), "{bad}");
-            BAD_INPUT
-        }
+    let mut args = Args::parse();
+    let mut out = io::stdout().lock();
+    let done = match args.command.take() {
+        Some(command) => command.run(&mut out),
+        None => args.into_job().map_or_else(|bad| Ok(refuse(&bad)), |job| answer(&job, &mut out)),
     };
-    ExitCode::from(code)
+    ExitCode::from(match done.and_then(|code| out.flush().map(|()| code)) {
+        Ok(code) => code,
+        // A reader that has seen enough, like `head`, is no error.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => OK,
+        Err(error) => refuse(&format_args!("cannot print: {error}")),
+    })
+}
+
+/// Says what is wrong with the input. Nobody is left to be told when stderr is gone; the code still says it.
+fn refuse(why: &dyn std::fmt::Display) -> u8 {
+    let _ = writeln!(io::stderr().lock(), "{why}");
+    BAD_INPUT
 }
 
 /// Runs the job and prints what it found.
-fn answer(job: &Job) -> u8 {
+fn answer(job: &Job, out: &mut dyn Write) -> io::Result<u8> {
     let outcome = simulate(job);
     let page = match job.json {
-        true => json::render(&outcome).map_err(io::Error::from),
-        false => Ok(text::render(&outcome, text::Look::of_stdout())),
+        true => json::render(&outcome)?,
+        false => text::render(&outcome, text::Look::of_stdout()),
     };
-    match page.and_then(|page| io::stdout().lock().write_all(page.as_bytes())) {
-        // A reader that has seen enough, like `head`, is no error.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            let _ = writeln!(io::stderr().lock(), "cannot print: {error}");
-            BAD_INPUT
-        }
-        _ if outcome.is_broken() => BROKEN,
-        _ if job.every_fault && outcome.never().next().is_some() => {
-            let never: Vec<_> = outcome.never().collect();
-            let _ = writeln!(io::stderr().lock(), "faults that never happened: {}", never.join(", "));
-            BROKEN
-        }
-        _ => OK,
+    let never: Vec<_> = outcome.never().filter(|_| job.every_fault).collect();
+    let code = if outcome.is_broken() || !never.is_empty() { BROKEN } else { OK };
+    match out.write_all(page.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error),
+        _ => {}
     }
+    if !never.is_empty() {
+        let _ = writeln!(io::stderr().lock(), "faults that never happened: {}", never.join(", "));
+    }
+    Ok(code)
 }
 
 fn simulate(job: &Job) -> Outcome {

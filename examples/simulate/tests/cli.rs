@@ -36,7 +36,7 @@ fn bad_arguments_are_refused_with_2() {
         (&["--faults", "all"], "possible values: none, mild"),
         (&["--trace", "no-such-file.csv"], "no-such-file.csv: cannot read"),
         (&["--trace", "."], "cannot read"),
-        (&["stray"], "unexpected argument"),
+        (&["stray"], "unrecognized subcommand"),
     ] {
         let output = simulate(args);
         assert_eq!(output.status.code(), Some(2), "{args:?}");

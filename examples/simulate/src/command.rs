@@ -1,0 +1,26 @@
+//! What the program does besides simulating, one file for each.
+
+mod schema;
+
+use std::io;
+
+use clap::Subcommand;
+
+/// A command besides simulating.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Print the JSON Schema of a policy, for editors and for checks of your own
+    Schema(schema::Schema),
+}
+
+impl Command {
+    /// Carries it out. The exit code, as in `main`.
+    ///
+    /// # Errors
+    /// Nothing more can be printed.
+    pub(crate) fn run(self, out: &mut dyn io::Write) -> io::Result<u8> {
+        match self {
+            Self::Schema(schema) => schema.run(out),
+        }
+    }
+}
