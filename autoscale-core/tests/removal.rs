@@ -9,12 +9,14 @@ use autoscale_core::data::order::{CordonOrder, Cordoned, EvictOrder, PodRef};
 use autoscale_core::data::policy::{Policy, PoolPolicy, Purchase, Shape};
 use autoscale_core::data::record::{Fingerprint, Record};
 use autoscale_core::data::view::{
-    Constraints, CordonMark, Node, Operator, Pod, Requirement, Scope, Seen, Spread, Taint, TaintEffect,
-    Toleration, View,
+    Constraints, CordonMark, Node, Operator, Pod, PodPhase, Requirement, Scope, Seen, Spread, Taint,
+    TaintEffect, Toleration, View,
 };
 use autoscale_core::logic::{Tick, removable};
-use autoscale_core::memory::{Settings, Workload, World};
-use autoscale_core::words::{HolderId, Inc, PoolName, Resources, ShapeName, Span, Ver, WriteId, Zone};
+use autoscale_core::memory::{Settings, Workload, WorkloadId, World};
+use autoscale_core::words::{
+    HolderId, Inc, PodUid, PoolName, Resources, ShapeName, Span, Ver, WriteId, Zone,
+};
 use proptest::prelude::*;
 
 const ZONES: [&str; 3] = ["a", "b", "c"];
@@ -37,6 +39,8 @@ struct Case {
     nodes: Vec<(usize, usize)>,
     kinds: Vec<Kind>,
     most: u32,
+    /// How many pods of the first kinds are made just before the survey: the scheduler has not seen them.
+    come: Vec<u32>,
     /// Which pod is evicted next.
     order: Vec<prop::sample::Index>,
 }
@@ -54,8 +58,9 @@ fn case() -> impl Strategy<Value = Case> {
     );
     let nodes = prop::collection::vec((0..3_usize, 0..3_usize), 2..10);
     let order = prop::collection::vec(any::<prop::sample::Index>(), 64);
-    (nodes, prop::collection::vec(kind, 0..10), 1..5_u32, order)
-        .prop_map(|(nodes, kinds, most, order)| Case { nodes, kinds, most, order })
+    let come = prop::collection::vec(0..4_u32, 0..4);
+    (nodes, prop::collection::vec(kind, 0..10), 1..5_u32, come, order)
+        .prop_map(|(nodes, kinds, most, come, order)| Case { nodes, kinds, most, come, order })
 }
 
 fn policy() -> Policy {
@@ -90,8 +95,8 @@ fn constraints(rule: u8) -> Constraints {
     constraints
 }
 
-/// A settled world in which no pod waits, or nothing.
-fn world(policy: &Policy, case: &Case) -> Option<World> {
+/// A settled world in which no pod waits that the scheduler has seen, or nothing.
+fn world(policy: &Policy, case: &Case) -> Option<(World, Vec<WorkloadId>)> {
     let mut world = World::new(Settings::for_policy(policy)?, 1);
     for (zone, shape) in &case.nodes {
         let shape = ShapeName::new(["small", "large", "gpu"][*shape]).unwrap();
@@ -106,16 +111,33 @@ fn world(policy: &Policy, case: &Case) -> Option<World> {
     }
     let placed = world.now().after(Span::from_mins(10));
     world.advance_to(placed);
-    for (id, kind) in ids.into_iter().zip(&case.kinds) {
-        world.set_replicas(id, kind.left);
+    for (id, kind) in ids.iter().zip(&case.kinds) {
+        world.set_replicas(*id, kind.left);
     }
     let settled = world.now().after(Span::from_mins(20));
     world.advance_to(settled);
-    (world.pending_pods() == 0).then_some(world)
+    (world.pending_pods() == 0).then_some((world, ids))
 }
 
-fn view(world: &mut World) -> View {
-    let (listing, survey) = (world.list(), world.survey(&Scope::Everything));
+/// The controllers whose pods wait for a node.
+fn waiting(world: &World) -> Vec<String> {
+    let pods = world.survey(&Scope::Pending).pods;
+    pods.into_iter().filter(|pod| pod.node.is_none()).map(|pod| pod.owner.unwrap().name).collect()
+}
+
+/// What a survey shows, with pods that have just been made: so many more of the first kinds, where one of them runs.
+fn view(world: &mut World, come: &[u32]) -> View {
+    let (listing, mut survey) = (world.list(), world.survey(&Scope::Everything));
+    for (number, more) in come.iter().enumerate() {
+        let of = |pod: &&Pod| pod.owner.as_ref().is_some_and(|owner| owner.name == format!("w{number}"));
+        let Some(like) = survey.pods.iter().find(of).cloned() else { continue };
+        for new in 0..*more {
+            let mut pod = like.clone();
+            pod.uid = PodUid::new(format!("new-{number}-{new}")).unwrap();
+            (pod.node, pod.phase) = (None, PodPhase::Pending);
+            survey.pods.push(pod);
+        }
+    }
     View::new(world.now(), Seen::Known(listing), Seen::Known(survey), Vec::new())
 }
 
@@ -147,8 +169,8 @@ proptest! {
     #[test]
     fn nobody_ends_up_pending(case in case()) {
         let policy = policy();
-        let Some(mut world) = world(&policy, &case) else { return Ok(()) };
-        let view = view(&mut world);
+        let Some((mut world, workloads)) = world(&policy, &case) else { return Ok(()) };
+        let view = view(&mut world, &case.come);
         let write = WriteId::new("w").unwrap();
         let record = Record::founding(
             Fingerprint::of(policy.cluster(), ""), Inc::new("test0").unwrap(), write.clone(), world.now(),
@@ -163,8 +185,29 @@ proptest! {
             .map(|report| report.node.clone().unwrap())
             .map(|name| view.cluster().known().unwrap().nodes().iter().find(|node| node.name == name).unwrap().clone())
             .collect();
+        let pods = world.survey(&Scope::Everything).pods;
+        let went = |pod: &&Pod| !pod.is_daemon() && chosen.iter().any(|node| pod.node.as_ref() == Some(&node.name));
+        let moved: Vec<String> = pods.iter().filter(went).map(|pod| pod.owner.clone().unwrap().name).collect();
+        // The scheduler sees the new pods before it sees the others, or after them.
+        let early = case.order[0].index(2) == 0;
+        let come = |world: &mut World| {
+            for ((id, kind), more) in workloads.iter().zip(&case.kinds).zip(&case.come).filter(|((_, kind), _)| kind.left > 0) {
+                world.set_replicas(*id, kind.left + more);
+            }
+        };
+        if early {
+            come(&mut world);
+        }
         drain(&mut world, &chosen, &case.order);
-        prop_assert_eq!(world.pending_pods(), 0, "{:?} went", chosen.iter().map(|node| &node.name).collect::<Vec<_>>());
+        if !early {
+            come(&mut world);
+        }
+        // New pods that had no sure place as it was may wait; those that had to move, and their like, may not.
+        let mut waiting = waiting(&world);
+        if case.come.iter().any(|more| *more > 0) {
+            waiting.retain(|owner| moved.contains(owner));
+        }
+        prop_assert!(waiting.is_empty(), "{:?} wait, {:?} went", waiting, chosen.iter().map(|node| &node.name).collect::<Vec<_>>());
     }
 }
 
@@ -178,8 +221,8 @@ fn some_nodes_go_and_some_stay() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     for _ in 0..300 {
         let case = proptest::strategy::ValueTree::current(&case().new_tree(&mut runner).unwrap());
-        let Some(mut world) = world(&policy, &case) else { continue };
-        let view = view(&mut world);
+        let Some((mut world, _)) = world(&policy, &case) else { continue };
+        let view = view(&mut world, &[]);
         let write = WriteId::new("w").unwrap();
         let fingerprint = Fingerprint::of(policy.cluster(), "");
         let record = Record::founding(fingerprint, Inc::new("test0").unwrap(), write.clone(), world.now());

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use super::market::Market;
 use super::pick::{self, Most};
-use super::place::Placing;
 use super::scene::Scene;
 use super::sight::Sight;
 use super::situation;
@@ -63,24 +62,12 @@ pub fn sizing(
     let work = work((policy, record), view, &sight, tick, now);
     let Some(cluster) = scene.cluster else { return Sizing::default() };
     let market = Market::new(policy, &scene, cluster);
-    let mut by_kind: BTreeMap<u32, u64> = BTreeMap::new();
-    for (seat, _) in situation::waiting(&work, cluster) {
-        if let Some(kind) = market.kinds.of_seat(seat) {
-            *by_kind.entry(kind).or_default() += u64::from(seat.count);
-        }
-    }
-    let buyer = |pool| {
-        let placing = Placing::new(&scene, record, pool, work.now);
-        let zones: BTreeMap<&Zone, u32> =
-            pool.zones.iter().map(|zone| (zone, placing.population(zone))).collect();
-        let open = |shape: &crate::data::policy::Shape| {
-            pool.zones.iter().filter(|zone| placing.is_open(&shape.name, zone)).collect()
-        };
-        Buyer { pool, most: u64::from(most), open: pool.shapes.iter().map(open).collect(), zones }
-    };
+    let demand = situation::demand(&work, &market, cluster);
+    let demand = demand.into_iter().map(|(kind, (pods, _))| (kind, pods)).collect();
+    let buyer = |pool| Buyer::new(&scene, record, pool, work.now, u64::from(most));
     let mut buyers: Vec<Buyer<'_>> = policy.pools().values().map(buyer).collect();
     let starting = market.starting(&scene, record);
-    let sized = size::size(policy, &market, &mut buyers, starting, by_kind.into_iter().collect());
+    let sized = size::size(policy, &market, &mut buyers, starting, demand);
     let mut purchases: Vec<Purchase> = Vec::new();
     for (pool, wants) in sized.wants {
         for want in wants {

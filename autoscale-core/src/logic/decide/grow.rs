@@ -89,15 +89,15 @@ pub(crate) fn size_all<'m>(
     if !everything && growing.iter().any(measured) {
         return Err(Scope::Everything);
     }
-    let mut buyers: Vec<Buyer<'m>> = growing.iter().map(|situation| buyer(work, scene, situation)).collect();
-    let mut by_kind: BTreeMap<u32, u64> = BTreeMap::new();
-    for (seat, _) in situation::waiting(work, cluster) {
-        if let Some(kind) = market.kinds.of_seat(seat) {
-            *by_kind.entry(kind).or_default() += u64::from(seat.count);
-        }
-    }
+    let buyer = |situation: &&Situation<'m>| {
+        let (pool, total) = (situation.pool, situation.counts.total);
+        let most = u64::from(pool.max.saturating_sub(total).min(pool.max_batch));
+        Buyer::new(scene, &work.next, pool, work.now, most)
+    };
+    let mut buyers: Vec<Buyer<'m>> = growing.iter().map(buyer).collect();
+    let demand = situation::demand(work, market, cluster);
+    let demand = demand.into_iter().map(|(kind, (pods, _))| (kind, pods)).collect();
     let starting = market.starting(scene, &work.next);
-    let demand = by_kind.into_iter().collect();
     let sized = size::size(work.policy, market, &mut buyers, starting, demand);
     for (pool, wants) in sized.wants {
         demands.entry(pool).or_default().wants = wants;
@@ -110,17 +110,6 @@ pub(crate) fn size_all<'m>(
         demands.entry(&situation.pool.name).or_default().left = left.min(u64::from(u32::MAX)) as u32;
     }
     Ok(demands)
-}
-
-fn buyer<'m>(work: &Work<'_>, scene: &'m Scene<'m>, situation: &Situation<'m>) -> Buyer<'m> {
-    let (pool, counts) = (situation.pool, situation.counts);
-    let placing = Placing::new(scene, &work.next, pool, work.now);
-    let open = pool.shapes.iter();
-    let open =
-        open.map(|shape| pool.zones.iter().filter(|zone| placing.is_open(&shape.name, zone)).collect());
-    let zones = pool.zones.iter().map(|zone| (zone, placing.population(zone))).collect();
-    let most = u64::from(pool.max.saturating_sub(counts.total).min(pool.max_batch)).min(placing.places());
-    Buyer { pool, most, open: open.collect(), zones }
 }
 
 /// Grows a pool if it has to. `starting` is how many nodes of all pools have not joined yet.

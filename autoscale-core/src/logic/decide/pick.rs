@@ -309,6 +309,7 @@ impl Search<'_> {
             let mut room = Room::new(cluster, |at, node| remains(scene, at, node));
             let leaving = scene.bodies().iter().filter(|body| body.leaving && !body.is_ending());
             leaving.filter_map(|body| body.node_at).for_each(|at| room.is_leaving(at));
+            room.are_queued();
             room
         });
         let spare = self.spare.get_or_insert_with(|| Spare::of(scene, cluster, pool, room));

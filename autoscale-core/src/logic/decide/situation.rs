@@ -64,12 +64,25 @@ impl Situation<'_> {
 
 /// The pods that wait for a node and are demand: pods that our own evictions left waiting are none while the removal is
 /// open (rule R16).
-pub(crate) fn waiting<'c>(
-    work: &Work<'_>,
-    cluster: &'c Cluster,
-) -> impl Iterator<Item = (&'c Seat, &'c PodClass)> {
+fn waiting<'c>(work: &Work<'_>, cluster: &'c Cluster) -> impl Iterator<Item = (&'c Seat, &'c PodClass)> {
     let seats = cluster.unbound().iter().filter_map(|seat| Some((seat, cluster.class(seat)?)));
     seats.filter(|(_, class)| class.waits() && !is_displaced(&work.next, class))
+}
+
+/// The same by kind: how many, and the first of them, to be named.
+pub(crate) fn demand<'c>(
+    work: &Work<'_>,
+    market: &Market<'_>,
+    cluster: &'c Cluster,
+) -> BTreeMap<u32, (u64, &'c Seat)> {
+    let mut by_kind = BTreeMap::new();
+    for (seat, _) in waiting(work, cluster) {
+        if let Some(kind) = market.kinds.of_seat(seat) {
+            let (pods, _) = by_kind.entry(kind).or_insert((0, seat));
+            *pods += u64::from(seat.count);
+        }
+    }
+    by_kind
 }
 
 /// Evaluates every pool's rules and targets and stores their marks.
@@ -127,14 +140,9 @@ fn pending(
     let (cluster, policy) = (scene.cluster?, work.policy);
     let mut by_pool = BTreeMap::new();
     let Some(market) = market else { return Some(by_pool) };
-    let mut by_kind: BTreeMap<u32, (u32, String)> = BTreeMap::new();
-    for (seat, _) in waiting(work, cluster) {
-        let Some(kind) = market.kinds.of_seat(seat) else { continue };
-        let (pods, _) = by_kind.entry(kind).or_insert_with(|| (0, movable::named(cluster, seat)));
-        *pods = pods.saturating_add(seat.count);
-    }
     let mut told = 0;
-    for (kind, (pods, name)) in by_kind {
+    for (kind, (pods, first)) in demand(work, market, cluster) {
+        let pods = pods.min(u64::from(u32::MAX)) as u32;
         let Some(kind) = market.kinds.get(kind) else { continue };
         let Some(misfits) = market.misfits(kind) else {
             for pool in policy.pools().keys().filter(|pool| market.pool_holds(kind, pool)) {
@@ -147,7 +155,8 @@ fn pending(
         if told <= MAX_NAMED {
             let why: Vec<String> = misfits.iter().map(|(pool, why)| format!("in {pool} it {why}")).collect();
             work.alarm(format!(
-                "{pods} pending pods fit on no pool's nodes and are not bought for, like {name}: {}",
+                "{pods} pending pods fit on no pool's nodes and are not bought for, like {}: {}",
+                movable::named(cluster, first),
                 why.join(", ")
             ));
         }

@@ -4,9 +4,12 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use super::market::{Market, Offer};
+use super::place::Placing;
+use super::scene::Scene;
 use crate::data::policy::{Choose, Policy, PoolPolicy, Shape};
+use crate::data::record::Record;
 use crate::logic::fit::{Bin, Kind, Pack};
-use crate::words::{PoolName, Zone};
+use crate::words::{Elapsed, PoolName, Zone};
 
 /// A pool that may grow: by how much and where.
 #[derive(Debug)]
@@ -18,6 +21,27 @@ pub(crate) struct Buyer<'a> {
     pub(crate) open: Vec<Vec<&'a Zone>>,
     /// How many nodes are in each zone.
     pub(crate) zones: BTreeMap<&'a Zone, u32>,
+}
+
+impl<'a> Buyer<'a> {
+    /// A pool that may buy so many nodes, or as many as its zones have places.
+    pub(crate) fn new(
+        scene: &Scene<'_>,
+        record: &Record,
+        pool: &'a PoolPolicy,
+        now: Elapsed,
+        most: u64,
+    ) -> Self {
+        let placing = Placing::new(scene, record, pool, now);
+        let open =
+            |shape: &Shape| pool.zones.iter().filter(|zone| placing.is_open(&shape.name, zone)).collect();
+        Self {
+            pool,
+            most: most.min(placing.places()),
+            open: pool.shapes.iter().map(open).collect(),
+            zones: pool.zones.iter().map(|zone| (zone, placing.population(zone))).collect(),
+        }
+    }
 }
 
 /// A node to buy: of which shape, and in which zone where the pods need one.

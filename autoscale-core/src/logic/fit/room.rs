@@ -9,12 +9,12 @@
 //! Where few pods move between few nodes and the bound says nothing, [`trial`](super::trial) has them placed by nine
 //! different schedulers; all must succeed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::kind::{Kind, Kinds, group_of};
 use super::site;
 use super::trial;
-use crate::data::view::{Cluster, Node};
+use crate::data::view::{Cluster, Node, Seat, Stage};
 
 /// Free room on the nodes that stay, and what has to move there.
 #[derive(Debug)]
@@ -29,6 +29,8 @@ pub(crate) struct Room<'a> {
     admitted: Vec<Option<bool>>,
     /// How many pods of a kind move, and how many slots all that moves can take from it.
     moved: BTreeMap<u32, Moved>,
+    /// Kinds of which pods are only queued, and have no sure place as it is: no node stays for their sake.
+    excused: BTreeSet<u32>,
     trials: u32,
 }
 
@@ -68,8 +70,26 @@ impl<'a> Room<'a> {
         let stays: Vec<bool> = cluster.nodes().iter().enumerate().map(|(at, node)| stays(at, node)).collect();
         let staying = stays.iter().filter(|stays| **stays).count();
         let admitted = vec![None; kinds.rules() * cluster.site_count()];
-        let (moved, trials) = (BTreeMap::new(), 0);
-        Self { cluster, kinds, stride, free, stays, staying, admitted, moved, trials }
+        let (moved, excused, trials) = (BTreeMap::new(), BTreeSet::new(), 0);
+        Self { cluster, kinds, stride, free, stays, staying, admitted, moved, excused, trials }
+    }
+
+    /// Counts the pods as moving that the scheduler has not judged yet: they are about to take room. To be called after
+    /// [`is_leaving`](Self::is_leaving).
+    pub(crate) fn are_queued(&mut self) {
+        let seats = self.cluster.unbound().iter();
+        let queued = seats.filter(|seat| {
+            self.cluster.class(seat).is_some_and(|class| class.stage == Stage::Queued && !class.is_daemon())
+        });
+        let added = self.by_kind(queued);
+        let alone: Vec<u32> =
+            added.iter().map(|(kind, _)| *kind).filter(|kind| !self.moved.contains_key(kind)).collect();
+        self.add(&added);
+        for kind in alone {
+            if !self.is_proven(kind) {
+                self.excused.insert(kind);
+            }
+        }
     }
 
     /// Counts the pods of a node that is on its way out already as moving. Nothing is checked.
@@ -86,11 +106,13 @@ impl<'a> Room<'a> {
     /// The class of the first pods that are not, those that ask for more first; nothing has changed.
     pub(crate) fn take(&mut self, node: usize) -> Result<(), u32> {
         let added = self.demand(node);
-        let before = self.moved.clone();
+        let before = (self.moved.clone(), self.excused.clone());
         let stayed = self.stays.get(node) == Some(&true);
         self.stay(node, false);
         self.add(&added);
-        let short: Vec<u32> = self.moved.keys().copied().collect();
+        self.excused.retain(|kind| !added.iter().any(|(moves, _)| moves == kind));
+        let short: Vec<u32> =
+            self.moved.keys().copied().filter(|kind| !self.excused.contains(kind)).collect();
         let short = short.into_iter().find(|kind| !self.is_proven(*kind));
         let Some(short) = short else { return Ok(()) };
         if !added.is_empty() && self.trials < MAX_TRIALS && trial::is_small(self.staying, self.pods()) {
@@ -99,7 +121,7 @@ impl<'a> Room<'a> {
                 return Ok(());
             }
         }
-        self.moved = before;
+        (self.moved, self.excused) = before;
         self.stay(node, stayed);
         let of = |kind: u32| {
             let mut seats = self.cluster.evictable(node).map(|(seat, _)| seat);
@@ -125,8 +147,12 @@ impl<'a> Room<'a> {
 
     /// What has to leave a node, by kind.
     fn demand(&self, node: usize) -> Vec<(u32, u64)> {
+        self.by_kind(self.cluster.evictable(node).map(|(seat, _)| seat))
+    }
+
+    fn by_kind<'s>(&self, seats: impl Iterator<Item = &'s Seat>) -> Vec<(u32, u64)> {
         let mut kinds: BTreeMap<u32, u64> = BTreeMap::new();
-        for (seat, _) in self.cluster.evictable(node) {
+        for seat in seats {
             if let Some(kind) = self.kinds.of_seat(seat) {
                 *kinds.entry(kind).or_default() += u64::from(seat.count);
             }
