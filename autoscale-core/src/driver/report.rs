@@ -79,11 +79,24 @@ pub struct Report {
     pub wake_in: Option<Span>,
     /// What somebody should look at.
     pub alarms: Vec<String>,
+    /// How long it took, by the driver's boot clock.
+    pub took: Span,
+    /// The newest record that it loaded or stored; `None` while there is none.
+    pub record: Option<Record>,
 }
 
 impl Report {
     /// A tick that has only begun.
     pub const fn new(at: Timestamp, ended: Ended) -> Self {
-        Self { at, ended, rounds: Vec::new(), notices_stored: false, wake_in: None, alarms: Vec::new() }
+        Self {
+            at,
+            ended,
+            rounds: Vec::new(),
+            notices_stored: false,
+            wake_in: None,
+            alarms: Vec::new(),
+            took: Span::ZERO,
+            record: None,
+        }
     }
 }
