@@ -11,6 +11,10 @@
 mod book;
 #[cfg(feature = "metrics")]
 mod measures;
+#[cfg_attr(
+    not(all(feature = "metrics", feature = "tracing")),
+    allow(dead_code, reason = "each feature's tests use some of it")
+)]
 mod shop;
 #[cfg(feature = "tracing")]
 mod tape;

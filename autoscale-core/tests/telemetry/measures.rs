@@ -23,7 +23,11 @@ struct Watched {
 
 impl Watched {
     fn open() -> Self {
-        let (shop, book) = (Shop::open(), Book::default());
+        Self::over(Shop::open())
+    }
+
+    fn over(shop: Shop) -> Self {
+        let book = Book::default();
         let cluster = shop.driver.policy().cluster().clone();
         let observer = metrics::with_local_recorder(&book, || MetricsObserver::new(&cluster));
         Self { shop, observer, book, names: BTreeSet::new() }
@@ -136,6 +140,59 @@ fn a_signal_that_is_missing_grows_older() {
     watched.tick();
     assert_eq!(watched.get("autoscale_signal_missing", &cpu), 0.0);
     assert!(watched.get("autoscale_signal_age_seconds", &cpu) < 120.0);
+}
+
+#[test]
+fn what_is_wanted_is_told_with_and_without_limits() {
+    let mut watched = Watched::over(Shop::with_max(3));
+    let wanted = |watched: &Watched| {
+        ["autoscale_wanted_nodes", "autoscale_wanted_nodes_raw"].map(|name| watched.get(name, &["pool=web"]))
+    };
+    watched.tick();
+    assert_eq!(wanted(&watched), [3.0, 3.0]);
+    watched.shop.uses(5_000);
+    watched.shop.wait(2);
+    watched.tick();
+    assert_eq!(wanted(&watched), [3.0, 4.0]);
+    assert_eq!(watched.get("autoscale_decisions_total", &["pool=web", "action=hold", "reason=at_max"]), 1.0);
+    let waits = Workload::new("more", 16, 700, 64 << 20);
+    watched.shop.world.lock().add_workload(waits);
+    watched.ticks(3);
+    assert_eq!(watched.get("autoscale_pending_pods", &["pool=web"]), 16.0);
+    assert_eq!(wanted(&watched), [3.0, 11.0], "two pods of 700m on each node of 2,000m");
+}
+
+#[test]
+fn a_drain_can_be_followed() {
+    let mut watched = Watched::open();
+    let kept = watched.shop.world.lock().alive()[0].clone();
+    {
+        let mut world = watched.shop.world.lock();
+        world.set_protected(&kept, true);
+        world.set_replicas(watched.shop.api, 10);
+        world.settings_mut().pod_grace = (Span::from_secs(40), Span::from_secs(50));
+    }
+    watched.shop.uses(300);
+    let drains = |watched: &Watched| watched.book.sum("autoscale_drains", &[]);
+    for _ in 0..10 {
+        watched.shop.wait(2);
+        watched.tick();
+        if drains(&watched) > 0.0 {
+            break;
+        }
+    }
+    assert_eq!(watched.get("autoscale_drains", &["pool=web", "state=cordoned"]), 1.0);
+    assert_eq!(watched.get("autoscale_operations", &["pool=web", "kind=remove", "state=cordoned"]), 1.0);
+    assert_eq!(watched.book.sum("autoscale_nodes", &["phase=cordoned"]), 1.0);
+    assert_eq!(watched.get("autoscale_instances", &["pool=web", "state=leaving"]), 1.0);
+    assert_eq!(watched.get("autoscale_wanted_nodes", &["pool=web"]), 2.0);
+    assert_eq!(watched.get("autoscale_decisions_total", &["pool=web", "action=remove", "reason=idle"]), 1.0);
+    assert_eq!(watched.get("autoscale_removals_blocked", &["pool=web", "reason=protected"]), 1.0);
+    assert!(watched.get("autoscale_evictions_total", &["pool=web", "result=accepted"]) >= 3.0);
+    watched.shop.wait(2);
+    watched.ticks(2);
+    assert_eq!((drains(&watched), watched.book.sum("autoscale_nodes", &["phase=cordoned"])), (0.0, 0.0));
+    assert_eq!(watched.get("autoscale_removals_blocked", &["pool=web", "reason=protected"]), 0.0);
 }
 
 /// Everything that the shop can live through, in one book.

@@ -22,8 +22,12 @@ pub(crate) struct Shop {
 impl Shop {
     /// Three workers, and pods that use half of them.
     pub(crate) fn open() -> Self {
+        Self::with_max(6)
+    }
+
+    pub(crate) fn with_max(max: u32) -> Self {
         let web = PoolPolicy::builder("web").with_zones(["a", "b"]).with_shape("m", 2_000, 8 << 30, 110);
-        let web = web.with_min(1).with_max(6).with_purchases([Purchase::Spot, Purchase::OnDemand]);
+        let web = web.with_min(1).with_max(max).with_purchases([Purchase::Spot, Purchase::OnDemand]);
         let web = web.with_up(When::above("cpu", "70%")).with_down(When::below("cpu", "30%"));
         let policy = Arc::new(Policy::builder("shop").with_pool(web).build().unwrap());
         let world = quick(&policy, 3).unwrap();

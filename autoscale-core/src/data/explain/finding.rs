@@ -126,6 +126,7 @@ pub struct Wanted {
     pub size: u32,
     /// As rules, targets, headroom and pending pods ask for it, before `min`, `max`, batches, zones, cooldowns, backoffs
     /// and everything else that holds. Pending pods are not sized while something holds every pool: then they do not count.
+    /// What DaemonSets take of a new node may not be measured while the pool itself is held.
     pub raw: u32,
 }
 
@@ -184,7 +185,7 @@ pub struct PoolReport {
     pub targets: Vec<TargetReport>,
     /// What is decided.
     pub verdict: Verdict,
-    /// How many instances it is to have.
+    /// How many instances it is to have. It says nothing while the list or the survey was not seen completely.
     #[serde(default)]
     pub wanted: Wanted,
     /// Nodes judged for removal, in the order in which they would go; only while a removal is otherwise due, and the first

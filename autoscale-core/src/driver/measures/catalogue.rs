@@ -98,7 +98,7 @@ pub const ALL: [Metric; 27] = [
     gauge(
         "autoscale_removals_blocked",
         &["pool", "reason"],
-        "nodes that may not go, when a removal was last due",
+        "nodes that may not go, while a removal is otherwise due",
     ),
     gauge(
         "autoscale_drains",

@@ -1,4 +1,4 @@
-//! Metrics of ticks, for recorders of the [`metrics`](::metrics) crate (feature `metrics`).
+//! Metrics of ticks, for recorders of the [`metrics`] crate (feature `metrics`).
 //!
 //! [`MetricsObserver`] reads finished reports; the driver itself records nothing. Every metric has the label `cluster`. Names,
 //! labels and the values that are listed here are stable: labels and values may be added, none is renamed or taken away without a
@@ -22,7 +22,7 @@
 //! | `autoscale_wanted_nodes_raw` | gauge | `pool` | the same as rules, targets, pods and headroom ask, before any limit |
 //! | `autoscale_pending_pods` | gauge | `pool` | pods that wait for a node of this pool |
 //! | `autoscale_decisions_total` | counter | `pool`, `action`, `reason` | stored decisions: `launch`, `remove`, `recall`; `hold` once for each tick and reason |
-//! | `autoscale_removals_blocked` | gauge | `pool`, `reason` | nodes that may not go, when a removal was last due |
+//! | `autoscale_removals_blocked` | gauge | `pool`, `reason` | nodes that may not go, while a removal is otherwise due |
 //! | `autoscale_drains` | gauge | `pool`, `state` | open removals: `planned`, `cordoned`, `terminating`, `gone`, `rolling_back`, `parked` |
 //! | `autoscale_operations` | gauge | `pool`, `kind`, `state` | open operations: `launch`, `remove` |
 //! | `autoscale_launches_total` | counter | `pool`, `purchase`, `result` | launch requests |
@@ -52,6 +52,8 @@
 //!     observer.observe(&report);
 //! }
 //! ```
+//!
+//! With `run` it is the closure that is handed every report.
 
 mod catalogue;
 mod gauges;
@@ -103,8 +105,7 @@ impl MetricsObserver {
             looks::looked(&mut self.gauges, round);
             pools::decided(&mut self.gauges, round);
             pools::signals(&mut self.gauges, &mut self.measured, round);
-            let blocked = round.explanation.pools.iter();
-            self.gauges.show(Group::Blocked, blocked.flat_map(pools::blocked));
+            pools::blocked(&mut self.gauges, &report.rounds);
         }
         if let Some(record) = &report.record {
             stored::recorded(&mut self.gauges, record, report);

@@ -31,13 +31,18 @@ pub(super) fn decided(gauges: &mut Gauges, round: &Round) {
     gauges.show(Group::Pools, shown);
 }
 
-/// Why nodes of a pool may not go.
-pub(super) fn blocked(report: &PoolReport) -> impl Iterator<Item = (&'static str, Labels, f64)> {
-    let PoolReport { pool, refused, .. } = report;
-    refused.iter().map(move |(reason, nodes)| {
-        let labels = vec![("pool", pool.to_string()), ("reason", reason.clone())];
-        ("autoscale_removals_blocked", labels, f64::from(*nodes))
-    })
+/// Why nodes may not go, as the last round says that judged them: one that acts is followed by one that does not look.
+pub(super) fn blocked(gauges: &mut Gauges, rounds: &[Round]) {
+    let reports = rounds.iter().flat_map(|round| &round.explanation.pools);
+    let judged = reports.filter(|report| !report.nodes.is_empty());
+    let latest: BTreeMap<&PoolName, &PoolReport> = judged.map(|report| (&report.pool, report)).collect();
+    let shown = latest.into_values().flat_map(|PoolReport { pool, refused, .. }| {
+        refused.iter().map(move |(reason, nodes)| {
+            let labels = vec![("pool", pool.to_string()), ("reason", reason.clone())];
+            ("autoscale_removals_blocked", labels, f64::from(*nodes))
+        })
+    });
+    gauges.show(Group::Blocked, shown);
 }
 
 /// Each signal that a rule or a target looks at.

@@ -1,4 +1,4 @@
-//! Spans and events of a tick, for subscribers of the [`tracing`](::tracing) crate (feature `tracing`).
+//! Spans and events of a tick, for subscribers of the [`tracing`] crate (feature `tracing`).
 //!
 //! Everything has the target [`TARGET`]. The names, the fields and the levels below are stable: a field may be added, none is
 //! renamed or taken away without a breaking release. The message of an event is its name. Subscribers are the program's
