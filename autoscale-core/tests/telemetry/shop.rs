@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 
 use async_trait::async_trait;
@@ -13,10 +13,15 @@ use autoscale_core::memory::{Shared, Workload, WorkloadId, block_on, quick};
 use autoscale_core::ports::{Error, ErrorKind, Expected, Loaded, Result, Sealed, StateStore, Swapped};
 use autoscale_core::words::{ShapeName, Span, Zone};
 
+/// One shop at a time: a subscriber that comes while another thread sees an event for the first time may miss that event
+/// for good.
+static OPEN: Mutex<()> = Mutex::new(());
+
 pub(crate) struct Shop {
     pub(crate) world: Shared,
     pub(crate) driver: Driver,
     pub(crate) api: WorkloadId,
+    _open: MutexGuard<'static, ()>,
 }
 
 impl Shop {
@@ -26,6 +31,9 @@ impl Shop {
     }
 
     pub(crate) fn with_max(max: u32) -> Self {
+        let open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+        #[cfg(feature = "tracing")]
+        tracing::callsite::rebuild_interest_cache();
         let web = PoolPolicy::builder("web").with_zones(["a", "b"]).with_shape("m", 2_000, 8 << 30, 110);
         let web = web.with_min(1).with_max(max).with_purchases([Purchase::Spot, Purchase::OnDemand]);
         let web = web.with_up(When::above("cpu", "70%")).with_down(When::below("cpu", "30%"));
@@ -33,7 +41,7 @@ impl Shop {
         let world = quick(&policy, 3).unwrap();
         let api = world.lock().add_workload(Workload::new("api", 20, 250, 256 << 20));
         let driver = Driver::new(policy, world.ports()).with_launch_delay(Span::ZERO);
-        let shop = Self { world, driver, api };
+        let shop = Self { world, driver, api, _open: open };
         shop.uses(3_000);
         shop.wait(2);
         shop
