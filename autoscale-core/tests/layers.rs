@@ -23,7 +23,7 @@ const FLOORS: [(&str, &[&str]); 10] = [
 
 /// What would make a decision depend on more than its arguments. A hash map may be looked up but never iterated; as long
 /// as nobody needs one there is none.
-const IMPURE: [&str; 16] = [
+const IMPURE: [&str; 17] = [
     "SystemTime",
     "Instant",
     "RandomState",
@@ -39,6 +39,7 @@ const IMPURE: [&str; 16] = [
     "async_trait",
     ".await",
     "println!",
+    "tracing",
     "HashMap",
 ];
 
@@ -188,6 +189,21 @@ fn only_their_readers_name_the_parsers() {
         for (name, reader) in [("granit_parser", "text/yaml.rs"), ("::toml::", "text/toml.rs")] {
             let named = file.code.split_whitespace().any(|word| word.contains(name));
             if named && !file.path.ends_with(reader) {
+                wrong.push(format!("{}: {name}", file.path.display()));
+            }
+        }
+    }
+    complaints(wrong);
+}
+
+/// What is told goes through two folders of the driver; whoever decides neither logs nor counts.
+#[test]
+fn only_their_folders_name_tracing_and_metrics() {
+    let mut wrong = Vec::new();
+    for file in sources(&core()) {
+        for (name, folder) in [("tracing::", "driver/traces"), ("use ::metrics", "driver/measures")] {
+            let below = core().join(folder);
+            if file.code.contains(name) && !file.path.starts_with(below) {
                 wrong.push(format!("{}: {name}", file.path.display()));
             }
         }

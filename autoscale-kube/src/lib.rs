@@ -1,14 +1,26 @@
-//! The Kubernetes side of [`autoscale_core`].
+//! The Kubernetes side of [`autoscale_core`]: its ports on an API server and on Prometheus.
 //!
-//! **Nothing is implemented yet.** This package holds the place, so that the workspace, its lints and its checks are
-//! whole from the start. What will live here, one module and one feature each, all on by default:
+//! One module and one feature each, all on by default:
 //!
 //! | module | what it is |
 //! |---|---|
 //! | `drain` | [`Drainer`](autoscale_core::ports::Drainer): surveys, stamped cordons, evictions by uid through the eviction API |
-//! | `metrics` | [`MetricsSource`](autoscale_core::ports::MetricsSource) over the metrics server |
-//! | `prometheus` | [`MetricsSource`](autoscale_core::ports::MetricsSource) over Prometheus queries |
 //! | `lease` | [`StateStore`](autoscale_core::ports::StateStore) in an annotation of one Lease, by uid and resource version |
 //!
-//! Each constructor will take the client of `kube`; no other type of it will be part of a signature. Until then a
-//! provider of your own needs only the traits in [`autoscale_core::ports`].
+//! A [`Connection`] is made of the configuration or the client of `kube`; no other type of it is part of a signature.
+
+#[cfg(feature = "client")]
+mod connection;
+#[cfg(feature = "drain")]
+pub mod drain;
+#[cfg(feature = "lease")]
+pub mod lease;
+#[cfg(any(feature = "drain", feature = "metrics"))]
+mod quantity;
+#[cfg(feature = "client")]
+mod request;
+#[cfg(feature = "client")]
+mod time;
+
+#[cfg(feature = "client")]
+pub use connection::Connection;

@@ -1,5 +1,12 @@
 //! F4: the driver. Rounds of load, claim, observe, plan, store, perform, settle, store.
 
+#[cfg_attr(
+    not(all(feature = "tracing", feature = "metrics")),
+    allow(dead_code, reason = "each feature uses some of them")
+)]
+mod codes;
+#[cfg(feature = "metrics")]
+pub mod measures;
 mod observe;
 mod operate;
 mod perform;
@@ -8,7 +15,12 @@ mod report;
 mod run;
 mod seal;
 mod store;
+#[cfg(not(feature = "tracing"))]
+#[path = "traces/silent.rs"]
+mod tell;
 mod tick;
+#[cfg(feature = "tracing")]
+pub mod traces;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -18,11 +30,15 @@ use crate::data::record::Record;
 use crate::ports::{Clock, Drainer, Ids, MetricsSource, NodeProvider, StateStore};
 use crate::words::{Inc, Span, Ver};
 
+#[cfg(feature = "metrics")]
+pub use measures::MetricsObserver;
 pub use operate::OperatorError;
 pub use report::{Ended, Report, Round, Trigger};
 #[cfg(feature = "tokio")]
 pub use run::{RunOptions, SystemClock, run};
 pub use seal::{Unreadable, open, seal};
+#[cfg(feature = "tracing")]
+use traces::tell;
 
 /// Everything a driver talks to.
 #[derive(Clone, Debug)]
@@ -106,7 +122,7 @@ impl Driver {
     ///
     /// Dropping the future at any point is safe: the next tick takes over from the record.
     pub async fn tick(&self, trigger: &Trigger) -> Report {
-        tick::Ticking::new(self, trigger).run().await
+        tick::Ticking::new(self, trigger).told(trigger).await
     }
 
     /// Lets the tick under way end early: no further effects are sent, its lease is given back. Later ticks decide and

@@ -6,6 +6,8 @@ use futures_util::future::{Either, join3, select};
 use std::pin::pin;
 
 use super::Ports;
+use super::codes::{self, Call};
+use super::tell::in_call;
 use crate::data::policy::Policy;
 use crate::data::view::{Listing, Reading, Sample, Scope, Seen, SignalQuery, View};
 use crate::mutant::{self, Mutant};
@@ -31,9 +33,17 @@ pub(super) async fn observe(ports: &Ports, policy: &Policy, scope: &Scope, limit
     let queries = queries(policy);
     let clock = &*ports.clock;
     let (instances, cluster, samples) = join3(
-        within(clock, limit, ports.nodes.list()),
-        within(clock, limit, ports.drainer.survey(scope)),
-        within(clock, limit, ports.metrics.sample(&queries)),
+        in_call(Call::new("nodes", "list"), within(clock, limit, ports.nodes.list()), codes::asked),
+        in_call(
+            Call::new("drainer", "survey"),
+            within(clock, limit, ports.drainer.survey(scope)),
+            codes::asked,
+        ),
+        in_call(
+            Call::new("metrics", "sample"),
+            within(clock, limit, ports.metrics.sample(&queries)),
+            codes::told,
+        ),
     )
     .await;
     let late = format!("no answer within {limit}");

@@ -2,7 +2,7 @@
 
 use super::observe::within;
 use super::store::{Written, load, swap};
-use super::{Driver, Ended};
+use super::{Driver, Ended, tell};
 use crate::data::record::{Fingerprint, Record};
 use crate::logic::{Claim, OperateError, Operation, Status, Tick, claim, operate};
 use crate::ports::{Expected, Version};
@@ -56,6 +56,12 @@ impl Driver {
     /// # Errors
     /// As [`status`](Self::status); a stale version, nothing to do, or an answer that got lost.
     pub async fn operate(&self, wish: &Operation) -> Result<Status, OperatorError> {
+        let status = self.carry_out(wish).await;
+        tell::operated(self.policy.cluster(), wish, &status);
+        status
+    }
+
+    async fn carry_out(&self, wish: &Operation) -> Result<Status, OperatorError> {
         for _ in 0..TRIES {
             let (version, record) = self.look().await?;
             let ids = &self.ports.ids;

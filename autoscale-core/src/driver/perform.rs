@@ -2,8 +2,9 @@
 
 use futures_util::future::join_all;
 
-use super::Ports;
+use super::codes::{self, Call};
 use super::observe::within;
+use super::{Ports, tell};
 use crate::data::order::{Answer, Effect, Order, Outcome, Refusal};
 use crate::mutant::{self, Mutant};
 use crate::ports::{Error, ErrorKind};
@@ -33,11 +34,21 @@ async fn one(ports: &Ports, mut effect: Effect, not_after: Deadline, limit: Span
     stamp(&mut effect.order, if mutant::on(Mutant::IgnoreNotAfter) { never } else { not_after });
     let late = ports.clock.boot() >= not_after && !mutant::on(Mutant::IgnoreNotAfter);
     if late {
-        return Outcome::new(effect, Answer::NotSent { why: "the time of this tick was up".to_owned() });
+        let answer = Answer::NotSent { why: "the time of this tick was up".to_owned() };
+        return told(Outcome::new(effect, answer));
     }
-    let answer = within(&*ports.clock, limit, send(ports, &effect.order)).await;
+    tell::sending(&effect);
+    let (port, method) = codes::method(&effect.order);
+    let call = Call::new(port, method).of(effect.op);
+    let sent = within(&*ports.clock, limit, send(ports, &effect.order));
+    let answer = tell::in_call(call, sent, codes::answered).await;
     let late = || Answer::Unclear { why: format!("no answer within {limit}") };
-    Outcome::new(effect, answer.unwrap_or_else(late))
+    told(Outcome::new(effect, answer.unwrap_or_else(late)))
+}
+
+fn told(outcome: Outcome) -> Outcome {
+    tell::performed(&outcome);
+    outcome
 }
 
 fn stamp(order: &mut Order, deadline: Deadline) {

@@ -84,6 +84,10 @@ pub struct Report {
     pub wake_in: Option<Span>,
     /// What somebody should look at.
     pub alarms: Vec<String>,
+    /// How long it took, by the driver's boot clock.
+    pub took: Span,
+    /// The newest record that it loaded or stored; `None` while there is none.
+    pub record: Option<Record>,
 }
 
 impl Report {
@@ -97,6 +101,8 @@ impl Report {
             notices_stored: false,
             wake_in: None,
             alarms: Vec::new(),
+            took: Span::ZERO,
+            record: None,
         }
     }
 }

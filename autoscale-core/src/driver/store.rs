@@ -1,7 +1,9 @@
 //! Reading and writing the record, and what the answers mean (rules R2, R3 and R17).
 
+use super::codes::{self, Call};
 use super::observe::within;
 use super::seal::{open, seal};
+use super::tell::in_call;
 use super::{Ended, Ports};
 use crate::data::record::{Lease, Record};
 use crate::mutant::{self, Mutant};
@@ -20,7 +22,8 @@ pub(super) enum Written {
 
 /// The stored record, if there is one.
 pub(super) async fn load(ports: &Ports, limit: Span) -> Result<Option<(Version, Record)>, Ended> {
-    let answer = within(&*ports.clock, limit, ports.store.load()).await;
+    let load = within(&*ports.clock, limit, ports.store.load());
+    let answer = in_call(Call::new("store", "load"), load, codes::asked).await;
     let why = match answer {
         Some(Ok(None)) => return Ok(None),
         Some(Ok(Some(Loaded { version, bytes, .. }))) => {
@@ -44,7 +47,8 @@ pub(super) async fn swap(
 ) -> Result<Written, Ended> {
     let no_authority = |why| Ended::NoAuthority { why };
     let sealed = seal(record).map_err(|error| no_authority(error.to_string()))?;
-    let answer = within(&*ports.clock, limit, ports.store.swap(expected, &sealed)).await;
+    let swap = within(&*ports.clock, limit, ports.store.swap(expected, &sealed));
+    let answer = in_call(Call::new("store", "swap"), swap, codes::swapped).await;
     match answer {
         None | Some(Ok(Swapped::Unknown { .. })) if mutant::on(Mutant::TimedOutSwapApplied) => {
             Ok(Written::Applied(load(ports, limit).await?.map_or(Version::new(""), |(version, _)| version)))

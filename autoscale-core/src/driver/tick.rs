@@ -3,7 +3,7 @@
 use super::observe::observe;
 use super::perform::perform;
 use super::store::{Written, load, only_notices_added, swap};
-use super::{Driver, Ended, Report, Round, Trigger};
+use super::{Driver, Ended, Report, Round, Trigger, tell};
 use crate::data::record::{Fingerprint, IncomingNotice, LaunchState, OpKind, Record, RemoveState, RemoveWhy};
 use crate::data::view::View;
 use crate::logic::{Claim, Planned, Tick, append_notices, claim, due, plan, released, settle, wanted};
@@ -66,7 +66,13 @@ impl<'a> Ticking<'a> {
         }
     }
 
-    pub(super) async fn run(mut self) -> Report {
+    /// The tick, told as one.
+    pub(super) fn told(self, trigger: &Trigger) -> impl Future<Output = Report> {
+        let (cluster, policy) = (self.driver.policy.cluster().clone(), self.driver.policy.hash().clone());
+        tell::in_tick((cluster, policy, self.me.clone()), trigger, self.run())
+    }
+
+    async fn run(mut self) -> Report {
         let mut starts = 0;
         self.report.ended = loop {
             match self.attempt().await {
@@ -79,6 +85,7 @@ impl<'a> Ticking<'a> {
                 Err(Step::StartOver) => starts += 1,
             }
         };
+        self.report.took = self.driver.ports.clock.boot().since(self.began);
         self.report
     }
 
@@ -108,7 +115,10 @@ impl<'a> Ticking<'a> {
         let fingerprint = Fingerprint::of(policy.cluster(), scope);
         let known = self.driver.newest();
         let (mut expected, mut record) = match load(ports, self.call()).await.map_err(Step::End)? {
-            Some((version, record)) => (Expected::At(version), record),
+            Some((version, record)) => {
+                self.report.record = Some(record.clone());
+                (Expected::At(version), record)
+            }
             None => {
                 let founding = Record::founding(
                     fingerprint.clone(),
@@ -137,13 +147,28 @@ impl<'a> Ticking<'a> {
         }
         self.driver.remember(&record);
         self.idle = 0;
-        let mut scope = wanted(policy, &record, ports.clock.now());
+        loop {
+            let number = self.report.rounds.len() + 1;
+            let (ver, round) = (record.ver, self.round(&mut expected, &mut record));
+            if let Some(ended) = tell::in_round(number, ver, round).await? {
+                return Ok(ended);
+            }
+            if self.idle > 0 {
+                ports.clock.sleep(PAUSE.min(self.left())).await;
+            }
+        }
+    }
+
+    /// Looks, decides, acts. Gives how the tick ends, unless another round is worth it.
+    async fn round(&mut self, expected: &mut Expected, record: &mut Record) -> Result<Option<Ended>, Step> {
+        let Driver { policy, ports, .. } = self.driver;
+        let mut scope = wanted(policy, record, ports.clock.now());
         loop {
             let view = observe(ports, policy, &scope, self.call()).await;
             let tick = self.brings();
-            let planned = match plan(policy, &record, &view, &tick, ports.clock.now()) {
+            let planned = match plan(policy, record, &view, &tick, ports.clock.now()) {
                 Ok(planned) => planned,
-                Err(halt) => return self.halted(&expected, halt.to_string()).await,
+                Err(halt) => return self.halted(expected, halt.to_string()).await.map(Some),
             };
             if let Some(needs) =
                 planned.needs.clone().filter(|needs| *needs != scope && self.left() > Span::ZERO)
@@ -151,18 +176,13 @@ impl<'a> Ticking<'a> {
                 scope = needs;
                 continue;
             }
-            let Some((version, more)) = self.round(&expected, &mut record, (view, tick), planned).await?
-            else {
-                return Ok(Ended::Done);
-            };
-            expected = Expected::At(version);
-            if !more {
-                return Ok(Ended::Done);
-            }
-            if self.idle > 0 {
-                ports.clock.sleep(PAUSE.min(self.left())).await;
-            }
-            scope = wanted(policy, &record, ports.clock.now());
+            return Ok(match self.act(expected, record, (view, tick), planned).await? {
+                None => Some(Ended::Done),
+                Some((version, more)) => {
+                    *expected = Expected::At(version);
+                    (!more).then_some(Ended::Done)
+                }
+            });
         }
     }
 
@@ -181,7 +201,7 @@ impl<'a> Ticking<'a> {
     /// Stores a decision, performs what it authorises, stores what became of it.
     ///
     /// `None` when nothing was due. Else the new version, and whether another round is worth it.
-    async fn round(
+    async fn act(
         &mut self,
         expected: &Expected,
         record: &mut Record,
@@ -192,6 +212,7 @@ impl<'a> Ticking<'a> {
         let Planned { next, changed, storable, notices_taken, explanation, wake_in, .. } = planned;
         self.report.wake_in = wake_in;
         self.report.alarms.clone_from(&explanation.alarms);
+        tell::decided(&view, &explanation);
         let before = std::mem::replace(record, next);
         self.report.rounds.push(Round {
             before,
@@ -217,6 +238,7 @@ impl<'a> Ticking<'a> {
         self.must_write = false;
         self.report.notices_stored |= notices_taken;
         self.notices.clear();
+        tell::stored(record, &self.last().explanation);
         let effects = due(policy, record, &self.last().view);
         let late = self.left() == Span::ZERO && !mutant::on(Mutant::IgnoreNotAfter);
         let parked = self.driver.is_parked() || late;
@@ -273,6 +295,7 @@ impl<'a> Ticking<'a> {
         match swap(&self.driver.ports, expected, record, self.call()).await.map_err(Step::End)? {
             Written::Applied(version) => {
                 self.driver.remember(record);
+                self.report.record = Some(record.clone());
                 Ok(Ok(version))
             }
             Written::Lost(current) => Ok(Err(current)),

@@ -65,6 +65,48 @@ fn growth_is_capped_by_max_and_batch() {
     }
 }
 
+/// What is wanted, as decided and before any limit.
+fn wanted(lab: &mut Lab) -> (u32, u32) {
+    let wanted = report(&lab.plan()).wanted;
+    (wanted.size, wanted.raw)
+}
+
+#[test]
+fn what_is_wanted_is_told_with_and_without_limits() {
+    // Two nodes; 50 pods ask for five more.
+    for (max, batch, size) in [(10, 10, 7), (4, 10, 4), (10, 3, 5), (2, 10, 2)] {
+        let pool = web().with_max(max).with_max_batch(batch).with_pending(Span::from_secs(0));
+        let mut lab = Lab::with_nodes(pool, &["a", "b"]);
+        lab.cpu(0.5);
+        assert_eq!(wanted(&mut lab), (2, 2), "nobody asks");
+        lab.pending(50, 100);
+        assert_eq!(wanted(&mut lab), (size, 7), "max {max}, batch {batch}");
+    }
+    let mut lab = Lab::with_nodes(web().with_min(4), &["a"]);
+    lab.cpu(0.5);
+    assert_eq!(wanted(&mut lab), (4, 1), "`min` is a limit");
+    let mut lab = Lab::with_nodes(web().with_max(2), &["a", "b"]);
+    lab.cpu(0.9);
+    assert_eq!(wanted(&mut lab), (2, 3), "so is `max`");
+    let mut lab = Lab::with_nodes(web().with_max(2), &["a", "b", "c"]);
+    lab.cpu(0.5);
+    assert_eq!(wanted(&mut lab), (2, 3), "and nobody asked to go below it");
+}
+
+#[test]
+fn what_is_wanted_goes_down_with_the_rules_and_stops_at_min() {
+    for (min, size) in [(2, 2), (3, 3)] {
+        let mut lab = Lab::with_nodes(web().with_min(min), &["a", "b", "c"]);
+        lab.cpu(0.2);
+        for _ in 0..5 {
+            assert_eq!(wanted(&mut lab), (3, 3), "the rule does not hold yet");
+            lab.tick();
+            lab.wait(120);
+        }
+        assert_eq!(wanted(&mut lab), (size, 2), "min {min}");
+    }
+}
+
 #[test]
 fn a_pool_below_min_is_filled_at_once_unless_the_missing_cannot_be_seen() {
     let mut lab = Lab::with_nodes(web().with_min(4), &["a"]);

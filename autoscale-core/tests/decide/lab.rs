@@ -281,7 +281,13 @@ pub(crate) fn report(planned: &Planned) -> &PoolReport {
 
 pub(crate) fn holds(planned: &Planned) -> Vec<Hold> {
     match &report(planned).verdict {
-        Verdict::Hold(holds) => holds.clone(),
+        Verdict::Hold(holds) => {
+            for hold in holds {
+                let json = serde_json::to_string(hold).unwrap();
+                assert_eq!(json.split('"').nth(1), Some(hold.code()), "a code is the name in JSON");
+            }
+            holds.clone()
+        }
         other => panic!("expected to hold, not {other}"),
     }
 }

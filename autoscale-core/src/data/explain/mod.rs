@@ -1,6 +1,7 @@
 //! Why: every decision, and every decision not to act, as data first and text second.
 
 mod finding;
+mod hold;
 mod show;
 
 use serde::{Deserialize, Serialize};
@@ -10,9 +11,10 @@ use crate::data::record::RemoveWhy;
 use crate::words::{ContentHash, Elapsed, InstanceId, PoolName, Timestamp};
 
 pub use finding::{
-    Counts, Direction, Held, Hold, NodeReport, Observed, OpReport, PoolReport, RuleReport, RuleState,
-    TargetReport, Verdict,
+    Counts, Direction, NodeReport, Observed, OpReport, PoolReport, RuleReport, RuleState, TargetReport,
+    Verdict, Wanted,
 };
+pub use hold::{Held, Hold};
 
 /// One thing that was decided.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -50,6 +52,15 @@ pub enum Action {
         /// Whom.
         instance: InstanceId,
     },
+}
+
+impl Action {
+    /// The pool it is about.
+    pub const fn pool(&self) -> &PoolName {
+        match self {
+            Self::Launch { pool, .. } | Self::Remove { pool, .. } | Self::Recall { pool, .. } => pool,
+        }
+    }
 }
 
 /// Everything about one decision.

@@ -2,11 +2,10 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::finding::{
-    Counts, Direction, Held, Hold, NodeReport, Observed, OpReport, PoolReport, RuleReport, RuleState,
-    TargetReport, Verdict,
+use super::{
+    Action, Counts, Direction, Explanation, Held, Hold, NodeReport, Observed, OpReport, PoolReport,
+    RuleReport, RuleState, TargetReport, Verdict,
 };
-use super::{Action, Explanation};
 use crate::data::policy::Bound;
 use crate::data::record::{KeptAside, RemoveWhy, Rollback};
 use crate::words::{Span, Unit};
@@ -83,7 +82,7 @@ impl Display for Rollback {
 
 impl Display for PoolReport {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Self { pool, counts, rules, targets, verdict, nodes, refused } = self;
+        let Self { pool, counts, rules, targets, verdict, wanted: _, nodes, refused } = self;
         writeln!(f, "  pool {pool}: {verdict}")?;
         writeln!(f, "    {counts}")?;
         rules.iter().try_for_each(|rule| writeln!(f, "    {rule}"))?;

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use super::market::Market;
 use super::place::{Choice, Placing};
-use super::rules;
 use super::scene::Scene;
 use super::shrink::left;
 use super::situation::{self, Situation};
 use super::size::{self, Buyer, Want};
 use super::spare::Spare;
 use super::work::Work;
+use super::{rules, wish};
 use crate::data::explain::{Direction, Hold, RuleState, Verdict};
 use crate::data::order::OpId;
 use crate::data::policy::{Headroom, PoolPolicy};
@@ -31,6 +31,8 @@ pub(crate) struct Demand<'m> {
     left: u32,
     /// Nodes for the headroom.
     spare: u32,
+    /// Nodes for pending pods, before any limit.
+    raw: u32,
 }
 
 /// Whether the rule over pending pods holds.
@@ -96,11 +98,24 @@ pub(crate) fn size_all<'m>(
     };
     let mut buyers: Vec<Buyer<'m>> = growing.iter().map(buyer).collect();
     let demand = situation::demand(work, market, cluster);
-    let demand = demand.into_iter().map(|(kind, (pods, _))| (kind, pods)).collect();
+    let demand: Vec<(u32, u64)> = demand.into_iter().map(|(kind, (pods, _))| (kind, pods)).collect();
     let starting = market.starting(scene, &work.next);
-    let sized = size::size(work.policy, market, &mut buyers, starting, demand);
+    let sized = size::size(work.policy, market, &mut buyers, starting, demand.clone());
+    let asking: Vec<&Situation<'m>> =
+        situations.iter().filter(|situation| pending_holds(situation)).collect();
+    let limited = !sized.left.is_empty() || asking.len() > growing.len();
+    if limited {
+        let starting = market.starting(scene, &work.next);
+        let mut unlimited: Vec<Buyer<'m>> = asking.iter().map(|asking| unlimited(asking)).collect();
+        let raw = size::size(work.policy, market, &mut unlimited, starting, demand);
+        for (pool, wants) in raw.wants {
+            demands.entry(pool).or_default().raw = wants.len() as u32;
+        }
+    }
     for (pool, wants) in sized.wants {
-        demands.entry(pool).or_default().wants = wants;
+        let demand = demands.entry(pool).or_default();
+        demand.raw = if limited { demand.raw } else { wants.len() as u32 };
+        demand.wants = wants;
     }
     for situation in growing {
         let holds = |kind: u32| {
@@ -112,6 +127,14 @@ pub(crate) fn size_all<'m>(
     Ok(demands)
 }
 
+/// A pool as if it had no limits.
+fn unlimited<'m>(situation: &Situation<'m>) -> Buyer<'m> {
+    let pool = situation.pool;
+    let open = pool.shapes.iter().map(|_| pool.zones.iter().collect());
+    let zones = pool.zones.iter().map(|zone| (zone, 0)).collect();
+    Buyer { pool, most: u64::from(u32::MAX), open: open.collect(), zones }
+}
+
 /// Grows a pool if it has to. `starting` is how many nodes of all pools have not joined yet.
 pub(crate) fn grow(
     work: &mut Work<'_>,
@@ -121,8 +144,9 @@ pub(crate) fn grow(
     starting: u32,
     (seq, slot): (u64, &mut u32),
 ) {
+    situation.asked = demand.raw.max(demand.spare);
     let (pool, counts) = (situation.pool, situation.counts);
-    let (wished, mut why) = wish(situation);
+    let (wished, mut why) = wish::more(situation);
     let short = pool.min.saturating_sub(counts.total);
     let sized = demand.wants.len() as u32;
     if demand.spare > 0 {
@@ -200,23 +224,4 @@ pub(crate) fn launches_stopped(work: &mut Work<'_>, pool: &PoolPolicy) -> Option
     }
     let why = format!("{} launches in a row did not join; the next is tried in {paused}", marks.failed_joins);
     Some(Hold::LaunchesStopped { why })
-}
-
-/// How many more nodes rules and targets ask for, before any limit, and why. Pending pods are sized elsewhere.
-fn wish(situation: &Situation<'_>) -> (u32, Vec<String>) {
-    let (mut wished, mut why) = (0, Vec::new());
-    for rule in situation.holding(Direction::Up) {
-        if rule.signal.as_str() != rules::PENDING {
-            wished = wished.max(situation.pool.step_up);
-        }
-        why.push(rule.to_string());
-    }
-    for target in &situation.targets {
-        let more = target.wished.unwrap_or(0).saturating_sub(situation.counts.serving);
-        if more > 0 {
-            wished = wished.max(more);
-            why.push(target.to_string());
-        }
-    }
-    (wished, why)
 }

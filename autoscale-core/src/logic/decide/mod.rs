@@ -21,6 +21,7 @@ mod size;
 mod spare;
 mod targets;
 mod tell;
+mod wish;
 mod work;
 
 use std::collections::BTreeMap;

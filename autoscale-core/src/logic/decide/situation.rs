@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use super::market::Market;
 use super::scene::{Body, Scene};
 use super::work::Work;
-use super::{rules, targets};
+use super::{rules, targets, wish};
 use crate::data::explain::{
-    Counts, Direction, Hold, NodeReport, PoolReport, RuleReport, RuleState, TargetReport, Verdict,
+    Counts, Direction, Hold, NodeReport, PoolReport, RuleReport, RuleState, TargetReport, Verdict, Wanted,
 };
 use crate::data::policy::PoolPolicy;
 use crate::data::view::{Cluster, Phase, PodClass, Seat};
@@ -28,18 +28,22 @@ pub(crate) struct Situation<'a> {
     pub(crate) holds: Vec<Hold>,
     pub(crate) nodes: Vec<NodeReport>,
     pub(crate) refused: BTreeMap<String, u32>,
+    /// Nodes that pending pods and headroom ask for, before any limit.
+    pub(crate) asked: u32,
 }
 
 impl Situation<'_> {
     pub(crate) fn report(self) -> PoolReport {
-        let Self { pool, counts, rules, targets, verdict, mut holds, nodes, refused } = self;
+        let raw = wish::raw(&self);
+        let Self { pool, counts, rules, targets, verdict, mut holds, nodes, refused, asked: _ } = self;
         holds.sort();
         holds.dedup();
         if holds.is_empty() {
             holds.push(Hold::Quiet);
         }
         let verdict = verdict.unwrap_or(Verdict::Hold(holds));
-        PoolReport { pool: pool.name.clone(), counts, rules, targets, verdict, nodes, refused }
+        let wanted = Wanted { size: wish::size(counts, &verdict), raw };
+        PoolReport { pool: pool.name.clone(), counts, rules, targets, verdict, wanted, nodes, refused }
     }
 
     pub(crate) fn holding(&self, direction: Direction) -> impl Iterator<Item = &RuleReport> {
@@ -122,6 +126,7 @@ pub(crate) fn situations<'a>(
             holds: Vec::new(),
             nodes: Vec::new(),
             refused: BTreeMap::new(),
+            asked: 0,
         });
     }
     situations

@@ -1,0 +1,84 @@
+//! [`Drainer`] for Kubernetes: surveys, stamped cordons, evictions by uid through the eviction API.
+//!
+//! It reports facts; which node may go is decided in the core. Its permissions are in `rbac/`: nodes (get, list, patch,
+//! delete), pods (list), pods/eviction (create), budgets (list), controllers, claims and volumes (get, list).
+//!
+//! What it leaves on a node: two annotations, the mark of the cordon (`autoscale.local/cordon`) and the highest stamp
+//! (`autoscale.local/stamp`). What it reads: the label of the pool (`autoscale.local/pool`), `autoscale.local/keep: "true"`,
+//! which forbids to remove a node, and the annotations of Cluster Autoscaler and Karpenter that say the same of nodes and
+//! pods.
+
+mod budget;
+mod config;
+mod cordon;
+mod evict;
+mod meta;
+mod node;
+mod owners;
+mod pod;
+mod requests;
+mod rules;
+mod survey;
+mod volumes;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use autoscale_core::data::order::{CordonOrder, Cordoned, EvictOrder, EvictPass, ForgetOrder};
+use autoscale_core::data::view::{ClusterView, Scope};
+use autoscale_core::ports::{Clock, Drainer, Error, ErrorKind};
+use autoscale_core::words::Deadline;
+
+use crate::Connection;
+pub use config::DrainConfig;
+
+/// Drains nodes of a Kubernetes cluster.
+///
+/// Every survey reads lists, page by page: about one request for 500 objects.
+#[derive(Clone, Debug)]
+pub struct Drain {
+    connection: Connection,
+    config: DrainConfig,
+    clock: Arc<dyn Clock>,
+}
+
+impl Drain {
+    /// Over a connection; `clock` is the driver's, by which orders say until when they may be sent.
+    pub const fn new(connection: Connection, config: DrainConfig, clock: Arc<dyn Clock>) -> Self {
+        Self { connection, config, clock }
+    }
+
+    /// Nothing is sent after an order's `not_after`.
+    fn in_time(&self, not_after: Deadline, attempted: &str) -> Result<(), Error> {
+        if self.clock.boot() <= not_after { Ok(()) } else { Err(Error::new(ErrorKind::NotSent, attempted)) }
+    }
+}
+
+#[async_trait]
+impl Drainer for Drain {
+    async fn survey(&self, scope: &Scope) -> Result<ClusterView, Error> {
+        survey::Survey::new(&self.connection, &self.config).look(scope, &*self.clock).await
+    }
+
+    async fn cordon(&self, order: &CordonOrder) -> Result<Cordoned, Error> {
+        let late = || self.in_time(order.not_after, "cordon a node");
+        late()?;
+        cordon::cordon((&self.connection, &self.config), order, true, late).await
+    }
+
+    async fn uncordon(&self, order: &CordonOrder) -> Result<Cordoned, Error> {
+        let late = || self.in_time(order.not_after, "uncordon a node");
+        late()?;
+        cordon::cordon((&self.connection, &self.config), order, false, late).await
+    }
+
+    async fn evict(&self, order: &EvictOrder) -> Result<EvictPass, Error> {
+        let late = || self.in_time(order.not_after, "evict pods");
+        evict::evict(&self.connection, order, self.config.evictions_at_once, late).await
+    }
+
+    async fn forget(&self, order: &ForgetOrder) -> Result<(), Error> {
+        self.in_time(order.not_after, "delete a Node object")?;
+        cordon::forget(&self.connection, order).await
+    }
+}
