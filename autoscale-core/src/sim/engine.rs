@@ -108,7 +108,8 @@ impl<'a> Engine<'a> {
         });
         scenario::furnish(&mut world, &policy, asked);
         let awkward = if rates.hostile { strike::awkward(&mut world) } else { Vec::new() };
-        let truth = Truth::new(policy.clone(), repeat(config));
+        let mut truth = Truth::new(policy.clone(), repeat(config));
+        truth.seatable = config.pods.is_none();
         let beginning = world.now();
         let mut net = Net::new(world, truth, Chaos::new(rates, rng.fork(3)), rng.fork(4));
         net.log = config.log.then(Vec::new);

@@ -111,6 +111,10 @@ fn hostile(all: &mut Planned, zones: &[Zone], until: Span, rng: &mut Rng) {
     }
     again(all, until, Span::from_mins(250), rng, &mut |_| Item::Blow(Blow::ForeignDriver));
     again(all, until, Span::from_mins(500), rng, &mut |_| Item::Blow(Blow::ForeignCluster));
+    // Longer than a token is valid.
+    again(all, until, Span::from_mins(20_000), rng, &mut |rng| {
+        Item::Blow(Blow::Unanswered(minutes(rng, 8 * 60, 10 * 60)))
+    });
     again(all, until, Span::from_mins(500), rng, &mut |rng| {
         let length = minutes(rng, 5, 30);
         rng.pick(zones).map_or(Item::Patrol, |zone| Item::Blow(Blow::FailZone(zone.clone(), length)))

@@ -20,7 +20,7 @@ pub struct Checked {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Violation {
-    /// Which: `I1` to `I15`, `L1` to `L3`.
+    /// Which: `I1` to `I15`, `L1` to `L4`, `R12`, `F39`.
     pub invariant: &'static str,
     /// When.
     pub at: Timestamp,

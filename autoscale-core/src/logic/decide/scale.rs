@@ -9,7 +9,7 @@ use super::work::Work;
 use super::{grow, shrink};
 use crate::data::explain::{Direction, Hold};
 use crate::data::record::Rollback;
-use crate::data::view::{Ready, Scope, Seen};
+use crate::data::view::{Node, Ready, Scope, Seen};
 use crate::mutant::{self, Mutant};
 use crate::words::{Span, truncated};
 
@@ -42,12 +42,17 @@ fn unseen<T>(what: &str, seen: &Seen<T>, complete: impl Fn(&T) -> bool) -> Optio
     Some(Hold::Unseen { what: what.to_owned(), why })
 }
 
-/// Too much of the cluster is unready: more than the tolerated number **and** share. Nodes whose instance is known to
-/// be gone do not count, they are only not forgotten yet.
+/// Too much of the cluster is unready: more than the tolerated number **and** share. Nodes whose instance is gone do not
+/// count, they are only not forgotten yet: those of an instance that is listed as ended, and those of a pool of ours that are
+/// not Ready and that a complete list has no instance for.
 pub(crate) fn unhealthy(work: &Work<'_>, scene: &Scene<'_>) -> Option<Hold> {
     scene.cluster?;
     let joined = scene.bodies().iter().filter(|body| body.node.is_some() && !body.is_ending());
-    let strays = scene.strays().iter().map(|node| node.ready == Ready::Yes);
+    let lost = |node: &Node| {
+        let ours = node.pool.as_ref().is_some_and(|pool| work.policy.pool(pool).is_some());
+        scene.listing.is_some() && ours && node.ready == Ready::No
+    };
+    let strays = scene.strays().iter().filter(|node| !lost(node)).map(|node| node.ready == Ready::Yes);
     let counted: Vec<bool> = joined.map(Body::is_ready).chain(strays).collect();
     let unready = counted.iter().filter(|ready| !**ready).count();
     let health = work.policy.health();

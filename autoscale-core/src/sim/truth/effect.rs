@@ -41,6 +41,9 @@ impl Truth {
         self.check("I13", now, in_time, || {
             format!("process {task} sent {call:?} although its tick of {began:?} was over")
         });
+        if matches!(call, Call::Launch(_)) {
+            self.starving_since = None;
+        }
         if let Call::Launch(order) = call
             && lands
         {

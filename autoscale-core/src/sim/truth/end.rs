@@ -1,4 +1,4 @@
-//! What is checked now and then, and at the end: I11, L1, L2, L3.
+//! What is checked now and then, and at the end: I11, L1 to L4.
 
 use crate::data::record::{Op, Record, RemoveState};
 use crate::data::view::{Ownership, Pod, Ready};
@@ -11,6 +11,9 @@ use crate::sim::scenario::first_shape;
 
 /// How much longer than its deadline an operation may stay open while things go wrong.
 const SLACK: Span = Span::from_mins(30);
+
+/// How long pods may wait while no launch is asked for, whatever goes wrong: many times longer than any fault lasts.
+const STARVED: Span = Span::from_mins(12 * 60);
 
 /// How old an open operation, or a waiting pod, may be at the quiet end of a run.
 const FRESH: Span = Span::from_mins(20);
@@ -40,6 +43,7 @@ impl Truth {
     /// L3: no node stays cordoned by us beyond its deadline.
     pub(in crate::sim) fn patrol(&mut self, world: &World) {
         self.now = world.now();
+        self.keeps_asking(world);
         let now = self.now;
         let parked =
             |op: &Op| op.remove().is_some_and(|remove| matches!(remove.state, RemoveState::Parked { .. }));
@@ -64,6 +68,28 @@ impl Truth {
             if long {
                 self.told_cordons.insert((node.name.to_string(), since));
             }
+        }
+    }
+
+    /// L4: while pods wait and pools have room, launches are asked for, whatever goes wrong.
+    fn keeps_asking(&mut self, world: &World) {
+        let now = self.now;
+        let alive =
+            world.cloud.alive().filter(|(_, machine)| machine.ownership != Ownership::Foreign).count();
+        let most: u64 = self.policy.pools().values().map(|pool| u64::from(pool.max)).sum();
+        if world.cluster.pending() == 0 || alive as u64 >= most || !self.seatable {
+            self.starving_since = None;
+            return;
+        }
+        // While the record is damaged nobody may act on it (rule R15).
+        let since = *self.starving_since.get_or_insert(now);
+        let from = self.repaired_at().map_or(since, |repaired| repaired.max(since));
+        let long = now.since(from) > STARVED;
+        self.check("L4", now, !long, || {
+            format!("pods have waited since {since}, and no launch was asked for")
+        });
+        if long {
+            self.starving_since = None;
         }
     }
 

@@ -23,9 +23,9 @@ use super::report::{Checked, Violation};
 ///
 /// R12 is the rule's "one replacement per doomed instance", counted: no more replacements than losses announced or real.
 /// F39 is the fault row of hostile names: no raw character of one is in an explanation.
-pub const INVARIANTS: [&str; 20] = [
+pub const INVARIANTS: [&str; 21] = [
     "I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I10", "I11", "I12", "I13", "I14", "I15", "L1",
-    "L2", "L3", "R12", "F39",
+    "L2", "L3", "L4", "R12", "F39",
 ];
 
 /// Most broken invariants that are told in full.
@@ -86,6 +86,10 @@ pub(super) struct Truth {
     /// What the sender of a swap had been told when it sent it.
     known: BTreeMap<WriteId, Arc<Samples>>,
     told_cordons: BTreeSet<(String, Timestamp)>,
+    /// Since when pods have waited without any launch being asked for, while there was room.
+    starving_since: Option<Timestamp>,
+    /// Whether there is a node for every pod: not in a list of pods of which some fit nowhere.
+    pub(super) seatable: bool,
     digest: Fnv128,
     reports: u64,
     surveys: u64,
@@ -117,6 +121,8 @@ impl Truth {
             reasons: BTreeMap::new(),
             known: BTreeMap::new(),
             told_cordons: BTreeSet::new(),
+            starving_since: None,
+            seatable: true,
             digest: Fnv128::default(),
             reports: 0,
             surveys: 0,

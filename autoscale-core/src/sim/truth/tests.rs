@@ -10,7 +10,7 @@ use crate::data::record::{
 };
 use crate::data::view::{CordonMark, Scope};
 use crate::driver::{Ended, Report as TickReport, seal};
-use crate::memory::{Rng, World};
+use crate::memory::{Rng, Workload, World};
 use crate::ports::{Expected, Swapped, Version};
 use crate::sim::call::{Call, Reply};
 use crate::sim::clocks::ProcessClock;
@@ -329,6 +329,25 @@ fn l3_a_cordon_is_forgotten_and_told_once() {
         net.truth.patrol(&net.world);
     }
     assert_eq!(broken(&net, "L3"), 1);
+}
+
+#[test]
+fn l4_pods_wait_and_nothing_is_asked_for() {
+    let mut net = net(1);
+    net.world.add_workload(Workload::new("many", 50, 1_000, 1 << 30));
+    let patrol = |net: &mut Net, hours: u64| {
+        for _ in 0..hours {
+            let end = net.world.now().after(Span::from_mins(60));
+            net.world.advance_to(end);
+            net.truth.patrol(&net.world);
+        }
+    };
+    patrol(&mut net, 10);
+    send(&mut net, Call::Launch(launch(0, 1)));
+    patrol(&mut net, 12);
+    assert_eq!(broken(&net, "L4"), 0);
+    patrol(&mut net, 3);
+    assert_eq!(broken(&net, "L4"), 1);
 }
 
 #[test]
