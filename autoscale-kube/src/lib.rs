@@ -12,3 +12,6 @@
 //!
 //! Each constructor will take the client of `kube`; no other type of it will be part of a signature. Until then a
 //! provider of your own needs only the traits in [`autoscale_core::ports`].
+
+#[cfg(feature = "fake")]
+pub mod fake;
