@@ -1,0 +1,8 @@
+//! The contracts of the ports on the API server in memory, each test with a fresh one.
+#![cfg(all(feature = "fake", feature = "drain", feature = "lease"))]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
+
+mod drain;
+mod lease;
+mod rbac;
+mod survey;
