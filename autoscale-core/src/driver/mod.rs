@@ -1,5 +1,7 @@
 //! F4: the driver. Rounds of load, claim, observe, plan, store, perform, settle, store.
 
+#[cfg(feature = "audit")]
+mod audit;
 mod observe;
 mod operate;
 mod perform;
@@ -18,6 +20,8 @@ use crate::data::record::Record;
 use crate::ports::{Clock, Drainer, Ids, MetricsSource, NodeProvider, StateStore};
 use crate::words::{Inc, Span, Ver};
 
+#[cfg(feature = "audit")]
+pub use audit::{AuditFailed, Auditor, Recorded};
 pub use operate::OperatorError;
 pub use report::{Ended, Report, Round, Trigger};
 #[cfg(feature = "tokio")]
