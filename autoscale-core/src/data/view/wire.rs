@@ -190,3 +190,141 @@ impl<'de> Deserialize<'de> for View {
         Ok(Self { now, instances, cluster, samples, join, tokens })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::view::{
+        ClusterView, Constraints, Instance, Owner, Ownership, Pod, Reading, SignalQuery,
+    };
+    use crate::words::{Fixed, InstanceId, NodeName, NodeUid, PoolName, Resources, SignalName, Span, Token};
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    type Row = (u8, u8, u8, bool);
+
+    fn view(nodes: &[(u8, u8)], pods: &[Row], seen: bool) -> View {
+        let now = Timestamp::from_millis(1_000_000);
+        let mut survey = ClusterView::new(now, Scope::Everything);
+        for (index, (name, zone)) in nodes.iter().enumerate() {
+            let name = NodeName::new(format!("n{}", name % 8)).unwrap();
+            let mut node = Node::new(
+                name,
+                NodeUid::new(format!("u{index}")).unwrap(),
+                now,
+                Resources::new(2_000, 4 << 30, 9),
+            );
+            node.labels.insert("rack".to_owned(), format!("r{zone}"));
+            node.provider_id = Some(format!("aws:///a/i-{index}"));
+            survey.nodes.push(node);
+        }
+        survey.budgets = vec![Budget::new("n", "z", 1), Budget::new("n", "\"y\"", -1)];
+        for (index, (node, owner, milli, waits)) in pods.iter().enumerate() {
+            let requests = Resources::new(u64::from(*milli), 1, 1);
+            let mut pod =
+                Pod::new(PodUid::new(format!("p{index}")).unwrap(), "n", format!("pod {index}"), requests);
+            pod.owner = (*owner > 0).then(|| Owner::new("ReplicaSet", format!("o{owner}")));
+            pod.budgets = vec![u32::from(*owner % 3)];
+            pod.constraints = Constraints::default();
+            pod.constraints.selector.insert("rack".to_owned(), format!("r{}", owner % 3));
+            pod.node = (!waits).then(|| NodeName::new(format!("n{node}")).unwrap());
+            survey.pods.push(pod);
+        }
+        let instance = |index: usize| {
+            let mut instance = Instance::new(InstanceId::new(format!("i-{index}")).unwrap(), Ownership::Ours);
+            instance.token = (index % 2 == 0).then(|| Token::new(format!("abcd-{index}-0-1")).unwrap());
+            instance
+        };
+        let listing = Listing::new(now, (0..nodes.len()).map(instance).collect());
+        let unseen = || "no answer".to_owned();
+        let query = SignalQuery::new(PoolName::new("web").unwrap(), SignalName::new("cpu").unwrap());
+        let reading = Reading::Value { value: Fixed::from_int(3), age: Span::from_secs(5) };
+        View::new(
+            now,
+            if seen { Seen::Known(listing) } else { Seen::Unknown { why: unseen() } },
+            if pods.len() == 13 { Seen::Unknown { why: unseen() } } else { Seen::Known(survey) },
+            vec![Sample::new(query, reading)],
+        )
+    }
+
+    fn rows() -> impl Strategy<Value = Vec<Row>> {
+        prop::collection::vec((0_u8..10, 0_u8..4, 0_u8..3, any::<bool>()), 0..30)
+    }
+
+    /// Every number, string and list of a value, one after the other.
+    fn leaves(value: &mut Value, change: &mut impl FnMut(&mut Value)) {
+        change(value);
+        match value {
+            Value::Array(items) => items.iter_mut().for_each(|item| leaves(item, change)),
+            Value::Object(members) => members.values_mut().for_each(|item| leaves(item, change)),
+            _ => {}
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_view_comes_back_equal(
+            nodes in prop::collection::vec((0_u8..16, 0_u8..4), 0..12), pods in rows(), seen in any::<bool>(),
+        ) {
+            let view = view(&nodes, &pods, seen);
+            let json = serde_json::to_vec(&view).unwrap();
+            let back: View = serde_json::from_slice(&json).unwrap();
+            prop_assert_eq!(&back, &view);
+            prop_assert_eq!(serde_json::to_vec(&back).unwrap(), json);
+        }
+
+        /// What was tampered with is refused, or is a view all of whose parts can be asked for.
+        #[test]
+        fn no_tampered_view_panics(pods in rows(), at in any::<prop::sample::Index>(), to in 0_u8..8) {
+            let mut json = serde_json::to_value(view(&[(0, 0), (1, 1), (1, 2), (3, 0)], &pods, true)).unwrap();
+            let mut count = 0;
+            leaves(&mut json, &mut |_| count += 1);
+            let (mut index, at) = (0, at.index(count));
+            leaves(&mut json, &mut |value| {
+                if index == at {
+                    *value = match (to, value.as_u64()) {
+                        (0, _) => Value::Null,
+                        (1, _) => u64::MAX.into(),
+                        (2, Some(number)) => number.wrapping_add(1).into(),
+                        (3, Some(number)) => number.saturating_sub(1).into(),
+                        (4, _) => "".into(),
+                        (5, _) => Value::Array(Vec::new()),
+                        (6, _) => u64::from(u32::MAX).into(),
+                        _ => serde_json::json!([value.clone(), value.clone()]),
+                    };
+                }
+                index += 1;
+            });
+            if let Ok(view) = serde_json::from_value::<View>(json) {
+                let cluster = view.cluster().known();
+                for node in 0..9 {
+                    let seats = cluster.map(|cluster| cluster.seats(node)).unwrap_or_default();
+                    seats.iter().for_each(|seat| drop(cluster.map(|cluster| cluster.name_of(seat))));
+                    let _ = (view.node_of(node), view.instance_of(node));
+                }
+                let back: View = serde_json::from_value(serde_json::to_value(&view).unwrap()).unwrap();
+                prop_assert_eq!(back, view);
+            }
+        }
+    }
+
+    #[test]
+    fn what_no_survey_reduces_to_is_refused() {
+        let good = serde_json::to_value(view(&[(0, 0), (1, 0)], &[(0, 1, 1, false), (0, 2, 2, false)], true))
+            .unwrap();
+        for (at, to, why) in [
+            ("/cluster/known/nodes/0/pods/0/0", serde_json::json!(9), "class 9 is not there"),
+            ("/cluster/known/nodes/0/pods/1/0", serde_json::json!(0), "out of order"),
+            ("/cluster/known/nodes/0/pods/0/1", serde_json::json!([]), "out of order or none"),
+            ("/cluster/known/classes/0/budgets", serde_json::json!([7]), "budgets that are not there"),
+            ("/cluster/known/classes/0/requests/cpu_milli", serde_json::json!(0), "not in order"),
+            ("/cluster/known/nodes/0/node/name", serde_json::json!("zz"), "nodes are not in order"),
+            ("/instances/known/instances/0/id", serde_json::json!("i-1"), "instances are not in order"),
+        ] {
+            let mut bad = good.clone();
+            *bad.pointer_mut(at).unwrap() = to;
+            let error = serde_json::from_value::<View>(bad).unwrap_err().to_string();
+            assert!(error.contains(why), "{at}: {error}");
+        }
+    }
+}

@@ -159,7 +159,9 @@ impl Explainer {
     /// The next entry.
     pub fn see(&mut self, head: Head, entry: Entry<'static>) {
         self.first = self.first.or(Some(head.at));
-        if self.question.at.is_some_and(|at| head.at > at) {
+        // By the time that was asked for, what a clock that was wrong wrote behind it does not come after it.
+        let newest = self.newest.as_ref().map(|kept| kept.0.at);
+        if self.question.at.is_some_and(|at| head.at > at || newest.is_some_and(|newest| head.at < newest)) {
             return;
         }
         let acted = |explanation: &Explanation| !explanation.actions.is_empty();
@@ -297,10 +299,16 @@ fn pool(at: Timestamp) -> impl Fn(&PoolReport) -> PoolAnswer {
             Verdict::Hold(holds) => holds.as_slice(),
             Verdict::Grow { .. } | Verdict::Shrink { .. } => &[],
         };
-        let waits = holds.iter().filter_map(|hold| Some((shown(hold), left(hold)?)));
-        let rules_wait = rules.iter().filter_map(|report| Some((shown(report), rule(&report.state)?)));
-        let mut waits: Vec<Wait> =
-            waits.chain(rules_wait).map(|(what, left)| Wait { what, until: at.after(left) }).collect();
+        let holds = holds.iter().filter_map(|hold| Some((shown(hold), left(hold)?)));
+        let mut waits: Vec<Wait> = holds.map(|(what, left)| Wait { what, until: at.after(left) }).collect();
+        for report in rules {
+            let until = rule(&report.state).map(|left| at.after(left));
+            // A rule that holds a pool is named among its reasons already.
+            let known = |until| waits.iter().any(|wait| wait.until == until);
+            if let Some(until) = until.filter(|until| !known(*until)) {
+                waits.push(Wait { what: shown(report), until });
+            }
+        }
         waits.sort_by_key(|wait| wait.until);
         PoolAnswer {
             pool: pool.clone(),

@@ -30,7 +30,7 @@ impl Display for Answer {
         if let Some(undecided) = undecided {
             writeln!(f, "  newer, and without a decision: {undecided}")?;
         }
-        ended.iter().try_for_each(|ended| writeln!(f, "  the tick ended {ended}"))?;
+        ended.iter().try_for_each(|ended| writeln!(f, "  how the tick ended: {ended}"))?;
         let Standing { since, entries } = standing;
         if *entries > 1 {
             let span = at.since(*since).rounded();
