@@ -34,7 +34,7 @@ impl World {
 
     /// Two minutes pass, and a tick.
     pub(crate) fn tick(&mut self) -> Report {
-        let busy = self.ticks / 45 % 3 == 0;
+        let busy = (self.ticks / 45).is_multiple_of(3);
         self.world.lock().set_usage(self.api, if busy { 5_000 } else { 700 });
         self.ticks += 1;
         let next = self.world.lock().now().after(Span::from_mins(2));
@@ -67,9 +67,8 @@ pub(crate) fn all(lines: &[Vec<u8>]) -> Result<Vec<(Head, Entry<'static>)>, (usi
     let mut reader = Reader::new();
     let mut entries = Vec::new();
     for (line, number) in lines.iter().zip(1..) {
-        match reader.line(line).map_err(|broken| (number, broken))? {
-            Read::Entry(entry) => entries.push(*entry),
-            _ => {}
+        if let Read::Entry(entry) = reader.line(line).map_err(|broken| (number, broken))? {
+            entries.push(*entry);
         }
     }
     reader.finish().map_err(|broken| (lines.len(), broken))?;

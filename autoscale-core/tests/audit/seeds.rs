@@ -30,7 +30,7 @@ fn one(seed: u64) -> (u64, u64) {
     (config.seed, config.faults, config.until) = (seed, Faults::Hostile, Span::from_mins(60));
     let log = Arc::new(AuditMemory::new());
     let auditor = Auditor::new(log.clone(), name("a"));
-    let auditor = if seed % 4 == 0 { auditor.with_everything() } else { auditor };
+    let auditor = if seed.is_multiple_of(4) { auditor.with_everything() } else { auditor };
     run(&config, &mut Recorder(auditor));
     let (mut rounds, mut effects) = (0, 0);
     let mut reader = Reader::new();

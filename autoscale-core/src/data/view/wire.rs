@@ -232,7 +232,8 @@ mod tests {
         }
         let instance = |index: usize| {
             let mut instance = Instance::new(InstanceId::new(format!("i-{index}")).unwrap(), Ownership::Ours);
-            instance.token = (index % 2 == 0).then(|| Token::new(format!("abcd-{index}-0-1")).unwrap());
+            instance.token =
+                index.is_multiple_of(2).then(|| Token::new(format!("abcd-{index}-0-1")).unwrap());
             instance
         };
         let listing = Listing::new(now, (0..nodes.len()).map(instance).collect());

@@ -52,12 +52,14 @@ pub enum NoAnswer {
         there: String,
     },
     /// No such node was seen.
-    #[error("at {at} no node or instance \"{node}\" was seen")]
+    #[error("at {at} no node or instance \"{node}\" was seen, but {there}")]
     NoNode {
         /// When.
         at: Timestamp,
         /// Which.
         node: String,
+        /// Some of those that were.
+        there: String,
     },
 }
 
@@ -243,7 +245,8 @@ impl Explainer {
     }
 
     fn node(&self, name: &str, kept: &Kept, round: &Decided<'_>) -> Result<NodeAnswer, NoAnswer> {
-        let missing = || NoAnswer::NoNode { at: kept.0.at, node: one_line(name) };
+        let there = || one_line(&node::some(&round.view));
+        let missing = || NoAnswer::NoNode { at: kept.0.at, node: one_line(name), there: there() };
         let found = node::find(&round.view, name).ok_or_else(missing)?;
         let judged = if covers_all(round) { Some(kept) } else { self.surveyed.as_ref() };
         let judged = judged.and_then(|kept| {
@@ -257,8 +260,8 @@ impl Explainer {
 
 /// The explanation that says why something was done, if something was; else the newest.
 fn deciding<'e>(entry: &'e Entry<'_>, newest: &'e Explanation) -> &'e Explanation {
-    let all = entry.rounds.iter().map(|round| &*round.explanation);
-    all.filter(|explanation| !explanation.actions.is_empty()).next_back().unwrap_or(newest)
+    let mut all = entry.rounds.iter().map(|round| &*round.explanation);
+    all.rfind(|explanation| !explanation.actions.is_empty()).unwrap_or(newest)
 }
 
 /// Whether every pod was seen.

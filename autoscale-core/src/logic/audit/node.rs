@@ -58,6 +58,17 @@ pub(super) fn find<'a>(view: &'a View, name: &str) -> Option<Found<'a>> {
     Some(Found { node, instance: instances.get(at) })
 }
 
+/// The names of some nodes that were seen.
+pub(super) fn some(view: &View) -> String {
+    let nodes = view.cluster().known().map(|cluster| cluster.nodes()).unwrap_or_default();
+    let names: Vec<&str> = nodes.iter().take(10).map(|node| node.name.as_str()).collect();
+    match nodes.len().saturating_sub(names.len()) {
+        0 if names.is_empty() => "none".to_owned(),
+        0 => names.join(", "),
+        more => format!("{} and {more} more", names.join(", ")),
+    }
+}
+
 /// Whether it might go, as judged when all pods were seen: when, and why not.
 pub(super) fn judge(
     policy: &Policy,
