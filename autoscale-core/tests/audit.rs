@@ -12,6 +12,8 @@ mod common;
 #[cfg(feature = "file")]
 #[path = "audit/file.rs"]
 mod file;
+#[path = "audit/forged.rs"]
+mod forged;
 #[cfg(feature = "sim")]
 #[path = "audit/seeds.rs"]
 mod seeds;

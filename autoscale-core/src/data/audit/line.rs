@@ -14,7 +14,7 @@ use crate::words::{Span, truncated};
 pub const MAX_LINE: usize = 64 << 20;
 
 /// A body is no larger before it is compressed, together with those it is a difference to, back to the full one.
-pub const MAX_BODY: usize = 256 << 20;
+pub const MAX_BODY: usize = 128 << 20;
 
 /// What a writer puts behind the beginning of a line that another left behind when it died.
 pub const TORN: &str = " #torn";
