@@ -1,5 +1,6 @@
 //! What can be done with the entries of an audit log: deciding them again, and telling why.
 
+mod answer;
 mod explain;
 mod node;
 mod replay;
@@ -8,7 +9,8 @@ mod show;
 use crate::data::audit::Decided;
 use crate::logic::Tick;
 
-pub use explain::{Answer, Explainer, NoAnswer, PoolAnswer, Question, Standing, Wait};
+pub use answer::{Answer, NoAnswer, PoolAnswer, Question, Standing, Wait};
+pub use explain::Explainer;
 pub use node::NodeAnswer;
 pub use replay::{Differs, Replayed, replay};
 

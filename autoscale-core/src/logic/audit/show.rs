@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::explain::{Answer, PoolAnswer, Standing, Wait};
+use super::answer::{Answer, PoolAnswer, Standing, Wait};
 use super::node::NodeAnswer;
 use crate::data::order::{self, Blocker, Cordoned, EvictPass, Order, Refusal};
 
