@@ -150,6 +150,8 @@ fn ports_are_objects_that_can_be_shared() {
     is_shared::<dyn StateStore>();
     is_shared::<dyn Clock>();
     is_shared::<dyn Ids>();
+    #[cfg(feature = "audit")]
+    is_shared::<dyn autoscale_core::ports::AuditLog>();
     is_shared::<Arc<dyn StateStore>>();
     is_shared::<Ports>();
     is_shared::<Driver>();

@@ -1,5 +1,7 @@
 //! F1: what goes in and out of a decision, as plain data.
 
+#[cfg(feature = "audit")]
+pub mod audit;
 pub mod explain;
 pub mod order;
 pub mod policy;

@@ -1,4 +1,6 @@
 //! Effects and the orders they send: every parameter pinned, no choice left to whoever carries them out.
+//!
+//! A `not_after` is not kept when an order is serialised: it means nothing outside the process that made it.
 
 use serde::{Deserialize, Serialize};
 
@@ -34,7 +36,7 @@ impl std::fmt::Display for Offering {
 }
 
 /// Buy one instance.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct LaunchOrder {
     /// The cluster, for the tag.
@@ -48,11 +50,12 @@ pub struct LaunchOrder {
     /// What was pinned when the operation began, for the provider to read: a template's version, an image.
     pub pinned: String,
     /// Not sent after this reading of the boot clock (rule R8).
+    #[serde(skip)]
     pub not_after: Deadline,
 }
 
 /// End one instance.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct TerminateOrder {
     /// The cluster its tags must name.
@@ -60,11 +63,12 @@ pub struct TerminateOrder {
     /// Which one.
     pub instance: InstanceId,
     /// Not sent after this reading of the boot clock.
+    #[serde(skip)]
     pub not_after: Deadline,
 }
 
 /// Keep new pods away from a node, or let them come again.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct CordonOrder {
     /// The node.
@@ -76,6 +80,7 @@ pub struct CordonOrder {
     /// The mark to leave; an uncordon takes it away.
     pub mark: CordonMark,
     /// Not sent after this reading of the boot clock.
+    #[serde(skip)]
     pub not_after: Deadline,
 }
 
@@ -106,7 +111,7 @@ impl PodRef {
 }
 
 /// Ask these pods to leave, once, without waiting.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct EvictOrder {
     /// The node they are on.
@@ -114,6 +119,7 @@ pub struct EvictOrder {
     /// Which pods, in the order to ask them.
     pub pods: Vec<PodRef>,
     /// Not sent after this reading of the boot clock.
+    #[serde(skip)]
     pub not_after: Deadline,
 }
 
@@ -125,7 +131,7 @@ impl EvictOrder {
 }
 
 /// Delete the Node object of an instance that is gone.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ForgetOrder {
     /// The node.
@@ -133,6 +139,7 @@ pub struct ForgetOrder {
     /// The uid it must have.
     pub node_uid: NodeUid,
     /// Not sent after this reading of the boot clock.
+    #[serde(skip)]
     pub not_after: Deadline,
 }
 
@@ -219,7 +226,7 @@ impl std::fmt::Display for OpId {
 }
 
 /// One thing to do to the world, authorised by a stored record.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Effect {
     /// For which operation.
@@ -229,7 +236,8 @@ pub struct Effect {
 }
 
 /// What an effect does.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Order {
     /// Buy one instance.
@@ -304,7 +312,7 @@ pub enum Refusal {
 }
 
 /// An effect and what became of it.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Outcome {
     /// What was tried.

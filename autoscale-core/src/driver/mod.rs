@@ -1,5 +1,7 @@
 //! F4: the driver. Rounds of load, claim, observe, plan, store, perform, settle, store.
 
+#[cfg(feature = "audit")]
+mod audit;
 #[cfg_attr(
     not(all(feature = "tracing", feature = "metrics")),
     allow(dead_code, reason = "each feature uses some of them")
@@ -32,6 +34,8 @@ use crate::words::{Inc, Span, Ver};
 
 #[cfg(feature = "metrics")]
 pub use measures::MetricsObserver;
+#[cfg(feature = "audit")]
+pub use audit::{AuditFailed, Auditor, Recorded};
 pub use operate::OperatorError;
 pub use report::{Ended, Report, Round, Trigger};
 #[cfg(feature = "tokio")]

@@ -11,6 +11,8 @@
 //!
 //! Calls block for as long as the disk takes to sync, as a rule some milliseconds, and at most 2 seconds for the lock.
 
+#[cfg(feature = "audit")]
+mod audit;
 mod lock;
 mod place;
 mod write;
@@ -24,6 +26,8 @@ use async_trait::async_trait;
 use crate::envelope::{self, MAX_STORED};
 use crate::ports::{Error, ErrorKind, Expected, Loaded, Result, Sealed, StateStore, Swapped, Version};
 
+#[cfg(feature = "audit")]
+pub use audit::{AuditFile, audit_files};
 use lock::Locked;
 use place::Place;
 
@@ -41,7 +45,7 @@ impl FileStore {
     /// `Invalid` if the folder does not exist or is on a network or user-space file system, or if there is something
     /// at `path` that is no regular file.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        Ok(Self { place: Place::new(path.as_ref())? })
+        Ok(Self { place: Place::new(path.as_ref(), "the record")? })
     }
 
     /// The file.

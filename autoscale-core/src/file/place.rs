@@ -16,16 +16,16 @@ pub(super) struct Place {
 }
 
 impl Place {
-    pub(super) fn new(path: &Path) -> Result<Self> {
-        let invalid = |why: &str| {
-            Error::new(ErrorKind::Invalid, format!("keep the record in {}: {why}", path.display()))
-        };
+    /// `what` is kept in the file, in words.
+    pub(super) fn new(path: &Path, what: &str) -> Result<Self> {
+        let invalid =
+            |why: &str| Error::new(ErrorKind::Invalid, format!("keep {what} in {}: {why}", path.display()));
         let name = path.file_name().ok_or_else(|| invalid("it names no file"))?;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         // Absolute and without links, so that the working folder may change and all processes mean the same.
-        let folder = folder
-            .canonicalize()
-            .map_err(|error| failed(ErrorKind::Invalid, "find the folder of the record,", folder, error))?;
+        let folder = folder.canonicalize().map_err(|error| {
+            failed(ErrorKind::Invalid, &format!("find the folder of {what},"), folder, error)
+        })?;
         let file = folder.join(name);
         match file.symlink_metadata() {
             Ok(found) if !found.is_file() => return Err(invalid("there is something else than a file")),
@@ -109,12 +109,12 @@ mod tests {
             ("/no/such/folder/x", "find the folder"),
             ("/dev/null", "something else"),
         ] {
-            let error = Place::new(Path::new(path)).unwrap_err();
+            let error = Place::new(Path::new(path), "the record").unwrap_err();
             assert!(
                 *error.kind() == ErrorKind::Invalid && error.to_string().contains(why),
                 "{path}: {error}"
             );
         }
-        assert!(Place::new(Path::new("Cargo.toml")).unwrap().file.is_absolute());
+        assert!(Place::new(Path::new("Cargo.toml"), "the record").unwrap().file.is_absolute());
     }
 }

@@ -3,6 +3,8 @@
 //! [`claim`] judges a loaded record, [`wanted`] says what to look at, [`plan`] decides, [`due`] names the effects that
 //! a stored record authorises, [`settle`] writes down what became of them. The same bytes in give the same bytes out.
 
+#[cfg(feature = "audit")]
+mod audit;
 mod decide;
 mod due;
 mod fit;
@@ -19,6 +21,10 @@ mod wanted;
 use crate::data::record::IncomingNotice;
 use crate::words::{HolderId, Span, WriteId};
 
+#[cfg(feature = "audit")]
+pub use audit::{
+    Answer, Differs, Explainer, NoAnswer, NodeAnswer, PoolAnswer, Question, Replayed, Standing, Wait, replay,
+};
 pub use decide::{Halt, Planned, Purchase, Removable, Sizing, plan, removable, sizing};
 pub use due::due;
 pub use lease::{Claim, claim};

@@ -34,6 +34,8 @@
 //! ```
 
 mod answer;
+#[cfg(feature = "audit")]
+mod audit;
 mod cloud;
 mod cluster;
 mod drain;
@@ -51,6 +53,8 @@ mod store;
 mod workload;
 mod world;
 
+#[cfg(feature = "audit")]
+pub use audit::AuditMemory;
 pub use ports::{CountedIds, MemoryClock, MemoryDrainer, MemoryMetrics, MemoryProvider, MemoryStore, Shared};
 pub use quick::{block_on, quick};
 pub use rng::Rng;

@@ -1,8 +1,10 @@
-//! F3: the ports. Four traits that a provider implements, a clock, and one error.
+//! F3: the ports. Four traits that a provider implements, a clock, and one error; with the feature `audit` a log beside them.
 //!
 //! The traits have few methods and no default bodies. They are used as `Arc<dyn _>`. None of them waits: a call
 //! asks or orders once and returns; what takes longer is state in the record, not an open call.
 
+#[cfg(feature = "audit")]
+mod audit_log;
 mod clock;
 mod drainer;
 mod error;
@@ -10,6 +12,8 @@ mod metrics_source;
 mod node_provider;
 mod state_store;
 
+#[cfg(feature = "audit")]
+pub use audit_log::{Appended, AuditLog, AuditPage, AuditRange};
 pub use clock::{Clock, Ids, RandomIds};
 pub use drainer::Drainer;
 pub use error::{Error, ErrorKind, Result};

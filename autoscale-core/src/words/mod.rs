@@ -16,5 +16,5 @@ pub use ids::{
     SignalName, Token, TokenParts, Ver, WriteId, Zone,
 };
 pub use quantity::{Fixed, FixedError, Ratio, Resources, Unit};
-pub use text::{escape, truncated};
+pub use text::{escape, one_line, truncated};
 pub use time::{Deadline, Elapsed, Span, SpanError, Timestamp};

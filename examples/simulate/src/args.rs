@@ -100,6 +100,17 @@ pub(crate) struct Args {
     #[arg(long)]
     every_fault: bool,
 
+    /// Write an audit log of the run: what each tick saw and decided, for `simulate replay` and `simulate explain`
+    ///
+    /// The file must not be there yet. An entry is written when a verdict changes, when something is done, and once an
+    /// hour. Ticks that are killed leave none.
+    #[arg(long, value_name = "FILE")]
+    audit: Option<PathBuf>,
+
+    /// Write an entry for every tick
+    #[arg(long, requires = "audit")]
+    audit_all: bool,
+
     /// Print one JSON object and nothing else
     #[arg(long)]
     json: bool,
@@ -109,7 +120,10 @@ const EXAMPLES: &str = "Examples:
   simulate                                       the shop, for 7 days
   simulate --scenario spot-storm --faults mild --seed 7
   simulate --trace requests.csv --peak-nodes 20 --json
-  simulate --pods pods.csv --shapes machines.csv";
+  simulate --pods pods.csv --shapes machines.csv
+  simulate --faults hostile --until 1d --no-static --audit run.log
+  simulate replay run.log                        decides all of it again and compares
+  simulate explain run.log --at 3h --pool web    why it acted, or did not";
 
 /// A command line that has been understood.
 #[derive(Debug)]
@@ -122,6 +136,8 @@ pub(crate) struct Job {
     pub(crate) fleet: bool,
     /// Whether a fault that never happened is a failure.
     pub(crate) every_fault: bool,
+    /// Where an audit log is written, and whether every tick is.
+    pub(crate) audit: Option<(PathBuf, bool)>,
     /// Whether JSON is wanted.
     pub(crate) json: bool,
 }
@@ -157,6 +173,8 @@ impl Args {
             shapes,
             no_static,
             every_fault,
+            audit,
+            audit_all,
             json,
         } = self;
         let mut config =
@@ -184,7 +202,8 @@ impl Args {
         }
         let small = config.pods.is_none() && config.scenario != Scenario::ThousandNodes;
         let fleet = !no_static && ticks.is_none() && small;
-        Ok(Job { config, source, fleet, every_fault, json })
+        let audit = audit.map(|path| (path, audit_all));
+        Ok(Job { config, source, fleet, every_fault, audit, json })
     }
 }
 

@@ -1,5 +1,7 @@
 //! What the program does besides simulating, one file for each.
 
+mod explain;
+mod replay;
 mod schema;
 
 use std::io;
@@ -9,6 +11,10 @@ use clap::Subcommand;
 /// A command besides simulating.
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
+    /// Decide everything in an audit log again, and compare
+    Replay(replay::Replay),
+    /// Why it acted, why it did not, what it waits for and until when
+    Explain(Box<explain::Explain>),
     /// Print the JSON Schema of a policy, for editors and for checks of your own
     Schema(schema::Schema),
 }
@@ -20,6 +26,8 @@ impl Command {
     /// Nothing more can be printed.
     pub(crate) fn run(self, out: &mut dyn io::Write) -> io::Result<u8> {
         match self {
+            Self::Replay(replay) => replay.run(out),
+            Self::Explain(explain) => explain.run(out),
             Self::Schema(schema) => schema.run(out),
         }
     }

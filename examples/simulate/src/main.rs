@@ -1,6 +1,7 @@
 //! Runs the library against a modelled cloud and cluster in virtual time, and prints what people can use.
 
 mod args;
+mod audit;
 mod chart;
 mod command;
 mod json;
@@ -20,6 +21,7 @@ use autoscale_core::sim as engine;
 use clap::Parser;
 use outcome::Outcome;
 use progress::Progress;
+use table::Bad;
 
 /// What went well.
 const OK: u8 = 0;
@@ -51,7 +53,10 @@ fn refuse(why: &dyn std::fmt::Display) -> u8 {
 
 /// Runs the job and prints what it found.
 fn answer(job: &Job, out: &mut dyn Write) -> io::Result<u8> {
-    let outcome = simulate(job);
+    let outcome = match simulate(job) {
+        Ok(outcome) => outcome,
+        Err(bad) => return Ok(refuse(&bad)),
+    };
     let page = match job.json {
         true => json::render(&outcome)?,
         false => text::render(&outcome, text::Look::of_stdout()),
@@ -68,13 +73,16 @@ fn answer(job: &Job, out: &mut dyn Write) -> io::Result<u8> {
     Ok(code)
 }
 
-fn simulate(job: &Job) -> Outcome {
+fn simulate(job: &Job) -> Result<Outcome, Bad> {
     let mut progress = Progress::new(job.config.until);
-    let report = engine::run(&job.config, &mut progress);
+    let report = match &job.audit {
+        None => engine::run(&job.config, &mut progress),
+        Some((path, everything)) => audit::run(job, path, *everything, &mut progress)?,
+    };
     let fleet = job.fleet.then(|| {
         progress.searches();
         engine::smallest_static_fleet(&job.config, report.pending_pod_minutes)
     });
     progress.ends();
-    Outcome::new(job, report, fleet)
+    Ok(Outcome::new(job, report, fleet))
 }

@@ -137,3 +137,118 @@ fn bad_pods_and_shapes_are_told_with_file_and_line() {
         assert_eq!(text(&output.stderr), expected.map(|line| format!("{name}:{line}\n")).concat());
     }
 }
+
+/// A short run and its audit log, written anew.
+fn recorded(name: &str) -> (PathBuf, Vec<u8>) {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_file(&path);
+    let log = path.to_str().unwrap();
+    let run = ["--scenario", "spot-storm", "--faults", "hostile", "--until", "3h", "--no-static", "--json"];
+    let output = simulate(&[run.as_slice(), &["--audit", log]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(output.stdout, simulate(&run).stdout, "a run with a log is the same run");
+    (path.clone(), fs::read(path).unwrap())
+}
+
+#[test]
+fn an_audit_log_is_replayed_in_another_process() {
+    let (path, bytes) = recorded("replayed.log");
+    let log = path.to_str().unwrap();
+    let output = simulate(&["replay", log]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("decided again, all the same"), "{}", text(&output.stdout));
+    let output = simulate(&["replay", log, "--json"]);
+    let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(value.pointer("/same"), Some(&true.into()));
+    let lines = bytes.iter().filter(|byte| **byte == b'\n').count();
+    assert_eq!(value.pointer("/entries"), Some(&lines.into()));
+    assert!(value.pointer("/effects").and_then(serde_json::Value::as_u64) > Some(5));
+    let output = simulate(&["--audit", log]);
+    assert_eq!(output.status.code(), Some(2), "a log that is there is not written over");
+    assert_eq!(fs::read(&path).unwrap(), bytes);
+}
+
+#[test]
+fn one_flipped_byte_of_a_log_fails() {
+    let (path, bytes) = recorded("flipped.log");
+    let log = path.to_str().unwrap();
+    let mut places: Vec<usize> = (0..40).map(|part| part * (bytes.len() - 1) / 39).collect();
+    let first = bytes.iter().position(|byte| *byte == b'\n').unwrap();
+    places.extend([1, 6, first - 70, first - 1, first, first + 1, bytes.len() - 2]);
+    for at in places {
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 1;
+        fs::write(&path, flipped).unwrap();
+        let output = simulate(&["replay", log]);
+        assert!(matches!(output.status.code(), Some(1 | 2)), "byte {at}: {:?}", output.status);
+        assert_eq!(text(&output.stderr).lines().count(), 1, "{}", text(&output.stderr));
+    }
+    fs::write(&path, &bytes[..bytes.len() - 100]).unwrap();
+    let output = simulate(&["replay", log]);
+    assert_eq!(output.status.code(), Some(0), "a torn end is no damage: {}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("1 lines were left unfinished"), "{}", text(&output.stdout));
+    fs::write(&path, &bytes[first + 1..]).unwrap();
+    assert_eq!(simulate(&["replay", log]).status.code(), Some(1), "without what the rest differs from");
+}
+
+#[test]
+fn what_is_no_audit_log_is_refused_in_one_line() {
+    let deep = format!("{{\"v\":1,\"x\":{}\n", "[".repeat(1_000_000));
+    let long = vec![b'x'; 65 << 20];
+    for (name, content, reason) in [
+        ("empty.log", b"".as_slice(), "no entry of an audit log"),
+        ("blank.log", b"\n\n", "not a line of an audit log"),
+        ("binary.log", b"\x7fELF\x00\xff\xfe\n", "not UTF-8"),
+        ("other.log", b"{\"level\":\"info\"}\n", "missing field `v`"),
+        ("future.log", b"{\"v\":7}\n", "run a newer version"),
+        ("deep.log", deep.as_bytes(), "not a line of an audit log"),
+        ("long.log", &long, "longer than 64 MiB"),
+        ("cut.log", b"{\"v\":1,\"writer\":\"simu", "no entry of an audit log"),
+    ] {
+        let path = file(name, content);
+        for command in ["replay", "explain"] {
+            let output = simulate(&[command, path.to_str().unwrap()]);
+            assert_eq!(output.status.code(), Some(2), "{command} {name}: {}", text(&output.stderr));
+            let error = text(&output.stderr);
+            assert!(error.contains(reason) && error.lines().count() == 1, "{command} {name}: {error}");
+            assert!(output.stdout.is_empty());
+        }
+        fs::remove_file(path).unwrap();
+    }
+    for args in [&["replay", "no-such.log"][..], &["explain", "no-such.log"], &["replay", "."]] {
+        let output = simulate(args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(text(&output.stderr).contains("cannot read"), "{}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn decisions_are_explained_from_a_log_and_from_nothing() {
+    let (path, _) = recorded("explained.log");
+    let log = path.to_str().unwrap();
+    let page = simulate(&["explain", log, "--at", "1h"]);
+    assert_eq!(page.status.code(), Some(0), "{}", text(&page.stderr));
+    for part in ["  cluster sim, policy ", "decided by tick-", "pool workers: ", "up-rule cpu above 70.0 %"] {
+        assert!(text(&page.stdout).contains(part), "{part}\n{}", text(&page.stdout));
+    }
+    let output = simulate(&["explain", log, "--acted", "--pool", "workers", "--json"]);
+    let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(
+        value.pointer("/actions/0").is_some() && value.pointer("/pools/0/verdict").is_some(),
+        "{value:#}"
+    );
+    for (args, reason) in [
+        (&["--pool", "gpu"][..], "no pool gpu: it has workers"),
+        (&["--node", "nobody"], "no node or instance \"nobody\" was seen"),
+        (&["--at", "2001-01-01T00:00:00Z"], "no entry at or before that time"),
+        (&["--at", "noon"], "expected a time like 2026-03-02T14:00:00Z"),
+    ] {
+        let output = simulate(&[&["explain", log], args].concat());
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(text(&output.stderr).contains(reason), "{}", text(&output.stderr));
+    }
+    let page = simulate(&["explain"]);
+    assert_eq!(page.status.code(), Some(0), "{}", text(&page.stderr));
+    assert!(text(&page.stdout).contains("  it decided to "), "{}", text(&page.stdout));
+    assert!(text(&page.stdout).contains("  sent for operation "), "{}", text(&page.stdout));
+}

@@ -3,12 +3,15 @@
 //! For 10,000 nodes and 300,000 pods of 2,000 owners this is 10,000 nodes, some thousand classes and, for each node, one
 //! [`Seat`] for each class on it. Uids and names stand in a table of their own, read only to evict and to name a pod.
 
+use serde::{Deserialize, Serialize};
+
 use super::sites::Sites;
 use super::{Budget, Constraints, Eviction, Node, Owner, Scope, Storage};
 use crate::words::{Extended, NodeName, NodeUid, PodUid, Resources, Timestamp};
 
 /// Where the pods of a class are in their life.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Stage {
     /// Without a node, and the scheduler has found none.
@@ -26,7 +29,7 @@ pub enum Stage {
 }
 
 /// Pods that are alike in everything a decision looks at.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PodClass {
     /// What each asks for.

@@ -11,6 +11,7 @@ mod reduce;
 mod sample;
 mod shared;
 mod sites;
+mod wire;
 
 use serde::{Deserialize, Serialize};
 

@@ -163,7 +163,7 @@ fn classify(pods: &[Pod], placed: &mut [Placed]) -> Vec<PodClass> {
 }
 
 /// Those that ask for more come first, in the order of first-fit decreasing; then by everything else.
-fn order(a: &PodClass, b: &PodClass) -> Ordering {
+pub(super) fn order(a: &PodClass, b: &PodClass) -> Ordering {
     (&b.requests, &b.extended).cmp(&(&a.requests, &a.extended)).then_with(|| a.cmp(b))
 }
 
