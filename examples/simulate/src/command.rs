@@ -1,6 +1,7 @@
 //! What the program does besides simulating, one file for each.
 
 mod schema;
+mod validate;
 
 use std::io;
 
@@ -11,6 +12,8 @@ use clap::Subcommand;
 pub(crate) enum Command {
     /// Print the JSON Schema of a policy, for editors and for checks of your own
     Schema(schema::Schema),
+    /// Check policies: every error with its line and column, else what they say in words
+    Validate(validate::Validate),
 }
 
 impl Command {
@@ -21,6 +24,7 @@ impl Command {
     pub(crate) fn run(self, out: &mut dyn io::Write) -> io::Result<u8> {
         match self {
             Self::Schema(schema) => schema.run(out),
+            Self::Validate(validate) => validate.run(out),
         }
     }
 }

@@ -1,13 +1,19 @@
 //! Runs the library against a modelled cloud and cluster in virtual time, and prints what people can use.
 
 mod args;
+mod bad;
 mod chart;
 mod command;
+mod compare;
 mod json;
+mod limits;
 mod outcome;
 mod pods;
+mod policy;
 mod progress;
+mod report;
 mod shapes;
+mod summary;
 mod table;
 mod text;
 mod trace;
@@ -17,9 +23,12 @@ use std::process::ExitCode;
 
 use args::{Args, Job};
 use autoscale_core::sim as engine;
+use bad::Bad;
 use clap::Parser;
+use compare::Comparison;
 use outcome::Outcome;
 use progress::Progress;
+use report::{Both, Section, Watch};
 
 /// What went well.
 const OK: u8 = 0;
@@ -33,7 +42,10 @@ fn main() -> ExitCode {
     let mut out = io::stdout().lock();
     let done = match args.command.take() {
         Some(command) => command.run(&mut out),
-        None => args.into_job().map_or_else(|bad| Ok(refuse(&bad)), |job| answer(&job, &mut out)),
+        None if args.compare.is_empty() => {
+            args.into_job().map_or_else(|bad| Ok(refuse(&bad)), |job| answer(&job, &mut out))
+        }
+        None => Comparison::read(args).map_or_else(|bad| Ok(refuse(&bad)), |all| all.run(&mut out)),
     };
     ExitCode::from(match done.and_then(|code| out.flush().map(|()| code)) {
         Ok(code) => code,
@@ -51,7 +63,10 @@ fn refuse(why: &dyn std::fmt::Display) -> u8 {
 
 /// Runs the job and prints what it found.
 fn answer(job: &Job, out: &mut dyn Write) -> io::Result<u8> {
-    let outcome = simulate(job);
+    let outcome = match simulate(job) {
+        Ok(outcome) => outcome,
+        Err(bad) => return Ok(refuse(&bad)),
+    };
     let page = match job.json {
         true => json::render(&outcome)?,
         false => text::render(&outcome, text::Look::of_stdout()),
@@ -68,13 +83,22 @@ fn answer(job: &Job, out: &mut dyn Write) -> io::Result<u8> {
     Ok(code)
 }
 
-fn simulate(job: &Job) -> Outcome {
+/// Runs the job, and writes the page for a browser if one is wanted.
+fn simulate(job: &Job) -> Result<Outcome, Bad> {
     let mut progress = Progress::new(job.config.until);
-    let report = engine::run(&job.config, &mut progress);
+    let mut watch = job.report.is_some().then(|| Watch::new(job.config.until));
+    let report = match &mut watch {
+        Some(watch) => engine::run(&job.config, &mut Both(&mut progress, watch)),
+        None => engine::run(&job.config, &mut progress),
+    };
     let fleet = job.fleet.then(|| {
         progress.searches();
         engine::smallest_static_fleet(&job.config, report.pending_pod_minutes)
     });
     progress.ends();
-    Outcome::new(job, report, fleet)
+    let outcome = Outcome::new(job, report, fleet);
+    if let (Some(path), Some(watch)) = (&job.report, watch) {
+        report::write(path, &[Section::new(&outcome, watch)])?;
+    }
+    Ok(outcome)
 }
