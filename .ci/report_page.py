@@ -120,7 +120,7 @@ class Browser:
                     "captureBeyondViewport": True}
         data = base64.b64decode(self.ask("Page.captureScreenshot", format="png", **clip)["data"])
         path.write_bytes(data)
-        return pixels(data)
+        return data
 
     def close(self):
         self.session = None
@@ -184,7 +184,7 @@ def look(browser, url, folder, name, width, height, scheme, mobile=False):
     """One view: nothing is wider than the screen, and the chart has its colours."""
     browser.open(url, width, height, scheme, mobile)
     browser.shoot(folder / f"{name}.png")
-    counts = browser.shoot(folder / f"{name}-chart.png", ".chart")
+    counts = pixels(browser.shoot(folder / f"{name}-chart.png", ".chart"))
     colours = browser.run("Object.fromEntries(['paper', 'need', 'z0', 'cost'].map((one) => [one,"
                           "getComputedStyle(document.documentElement).getPropertyValue('--' + one)]))")
     found = {one: near(counts, colour) for one, colour in colours.items()}
@@ -225,7 +225,8 @@ def keyboard(browser):
             if key.startswith("Arrow"):
                 expect(browser.run(WHY) != before, f"{key} on the {place} opens nothing else")
             browser.until(SEEN, f"{key} on the {place}: the decision is not in view")
-        expect("policy " in browser.run(WHY), "a decision has no explanation")
+        expect(browser.run("document.querySelector('.why pre').textContent === runs[0].decisions[2].text"),
+               "the explanation is not that of the third decision")
         expect(browser.run("document.querySelector('.chart').getAttribute('aria-valuenow')") == "3", "not the third")
         expect(browser.run("document.querySelectorAll('.list')[0].querySelectorAll('[aria-selected=true]').length") == 1,
                "not exactly one decision is selected")

@@ -56,7 +56,7 @@ fn the_whole() {
     let rows = [
         ("{}", "valid"),
         ("[]", "policy: an empty list: expected a map with version, cluster and pools"),
-        (r#"{"version": 2}"#, "version: 2: expected 1"),
+        (r#"{"version": 2}"#, "version: 2: expected 1, the only version that is known here"),
         (r#"{"version": "-"}"#, "version: missing: expected 1"),
         (
             r#"{"cluster": "Shop\n"}"#,

@@ -125,7 +125,8 @@ pub(crate) struct Args {
 
     /// Write a page for a browser: the fleet over time, and every decision with its reasons
     ///
-    /// One file that needs nothing else, not even a network. Of a comparison it shows the first seed of each policy.
+    /// One file that needs nothing else, not even a network. Of a comparison it shows the first
+    /// seed of each policy, of at most 12.
     #[arg(long, value_name = "FILE.html")]
     report: Option<PathBuf>,
 

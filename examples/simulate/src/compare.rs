@@ -22,6 +22,9 @@ use crate::{BROKEN, OK, refuse, text};
 use found::Found;
 use work::Task;
 
+/// Policies that the page shows, the first ones.
+const SECTIONS: usize = 12;
+
 /// The name of the scenario's own policy.
 const OWN: &str = "default";
 
@@ -83,12 +86,14 @@ impl Comparison {
     /// Nothing more can be printed.
     pub(crate) fn run(self, out: &mut dyn Write) -> io::Result<u8> {
         let Self { job, entries, seeds, threads } = &self;
-        let tasks: Vec<_> = entries
-            .iter()
-            .flat_map(|entry| seeds.iter().map(move |seed| (entry, *seed)))
-            .map(|(entry, seed)| Task {
+        let shown = entries.len().min(SECTIONS);
+        let runs = entries.iter().enumerate().flat_map(|(number, entry)| {
+            seeds.iter().map(move |seed| (entry, *seed, number < shown && seeds.first() == Some(seed)))
+        });
+        let tasks: Vec<_> = runs
+            .map(|(entry, seed, shows)| Task {
                 job: self.job_of(entry, seed),
-                watched: job.report.is_some() && seeds.first() == Some(&seed),
+                sections: (job.report.is_some() && shows).then_some(shown),
             })
             .collect();
         let mut done = work::all(&tasks, *threads);

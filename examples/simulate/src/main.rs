@@ -86,7 +86,7 @@ fn answer(job: &Job, out: &mut dyn Write) -> io::Result<u8> {
 /// Runs the job, and writes the page for a browser if one is wanted.
 fn simulate(job: &Job) -> Result<Outcome, Bad> {
     let mut progress = Progress::new(job.config.until);
-    let mut watch = job.report.is_some().then(|| Watch::new(job.config.until));
+    let mut watch = job.report.is_some().then(|| Watch::new(job.config.until, 1));
     let report = match &mut watch {
         Some(watch) => engine::run(&job.config, &mut Both(&mut progress, watch)),
         None => engine::run(&job.config, &mut progress),

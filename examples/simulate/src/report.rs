@@ -1,6 +1,7 @@
 //! The page for a browser: one file that needs nothing else.
 
 mod page;
+mod told;
 mod watch;
 
 use std::fs;

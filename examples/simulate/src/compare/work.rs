@@ -1,7 +1,10 @@
 //! Every run of a comparison, on every core.
 
+use std::io::{self, IsTerminal};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
+
+use indicatif::{ProgressBar, ProgressDrawTarget};
 
 use crate::args::Job;
 use crate::engine;
@@ -12,8 +15,8 @@ use crate::report::{Section, Watch};
 #[derive(Debug)]
 pub(super) struct Task {
     pub(super) job: Job,
-    /// Whether it is to be a section of the page.
-    pub(super) watched: bool,
+    /// Of how many sections of the page it is to be one; none where it is not.
+    pub(super) sections: Option<usize>,
 }
 
 /// What came of it.
@@ -28,6 +31,10 @@ pub(super) struct Done {
 pub(super) fn all(tasks: &[Task], threads: usize) -> Vec<Done> {
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::with_capacity(tasks.len()));
+    let bar = ProgressBar::with_draw_target(Some(tasks.len() as u64), ProgressDrawTarget::hidden());
+    if io::stderr().is_terminal() && tasks.len() > 1 {
+        bar.set_draw_target(ProgressDrawTarget::stderr());
+    }
     let work = || {
         while let Some((index, task)) = {
             let index = next.fetch_add(1, Ordering::Relaxed);
@@ -35,6 +42,7 @@ pub(super) fn all(tasks: &[Task], threads: usize) -> Vec<Done> {
         } {
             let one = one(task);
             done.lock().unwrap_or_else(PoisonError::into_inner).push((index, one));
+            bar.inc(1);
         }
     };
     std::thread::scope(|scope| {
@@ -43,18 +51,19 @@ pub(super) fn all(tasks: &[Task], threads: usize) -> Vec<Done> {
         }
         work();
     });
+    bar.finish_and_clear();
     let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     done.sort_unstable_by_key(|(index, _)| *index);
     done.into_iter().map(|(_, done)| done).collect()
 }
 
-fn one(Task { job, watched }: &Task) -> Done {
-    let (report, watch) = match watched {
-        true => {
-            let mut watch = Watch::new(job.config.until);
+fn one(Task { job, sections }: &Task) -> Done {
+    let (report, watch) = match sections {
+        Some(sections) => {
+            let mut watch = Watch::new(job.config.until, *sections);
             (engine::run(&job.config, &mut watch), Some(watch))
         }
-        false => (engine::run(&job.config, &mut ()), None),
+        None => (engine::run(&job.config, &mut ()), None),
     };
     let mut outcome = Outcome::new(job, report, None);
     // Of each run only the numbers are kept.

@@ -162,26 +162,40 @@ class Chart {
     return y + 18;
   }
 
+  /** Those in the window, by what they look like and where: what would be painted over each other is one. */
+  heaps(all, look) {
+    const heaps = new Map();
+    for (const one of all) {
+      if (one.at < this.from || one.at > this.to) continue;
+      const x = Math.round(this.x(one.at) / 3) * 3;
+      const key = look(one) + x;
+      if (!heaps.has(key)) heaps.set(key, { look: look(one), x, all: [] });
+      heaps.get(key).all.push(one);
+    }
+    return [...heaps.values()];
+  }
+
+  /** What a pointer is told of a heap. */
+  title(all, text) {
+    const lines = all.slice(0, 12).map((one) => moment(this.run, one.at) + ": " + text(one));
+    if (all.length > 12) lines.push("and " + (all.length - 12) + " more");
+    return draw("title", {}, lines.join("\n"));
+  }
+
   marks(y) {
-    const inside = this.run.marks.filter((mark) => mark.at >= this.from && mark.at <= this.to);
-    return inside.map((mark) => {
-      const x = this.x(mark.at);
-      const notice = NOTICES.has(mark.kind);
-      const shape = notice ? [x - 4, y + 10, x + 4, y + 10, x, y + 2] : [x, y + 2, x + 3, y + 6, x, y + 10, x - 3, y + 6];
-      const title = draw("title", {}, moment(this.run, mark.at) + ": " + markText(mark));
-      return draw("polygon", { class: notice ? "notice" : "fault", points: shape.join(" ") }, title);
+    const heaps = this.heaps(this.run.marks, (mark) => (NOTICES.has(mark.kind) ? "notice" : "fault"));
+    return heaps.map(({ look, x, all }) => {
+      const triangle = [x - 4, y + 10, x + 4, y + 10, x, y + 2];
+      const shape = look === "notice" ? triangle : [x, y + 2, x + 3, y + 6, x, y + 10, x - 3, y + 6];
+      return draw("polygon", { class: look, points: shape.join(" ") }, this.title(all, markText));
     });
   }
 
   decisions(y) {
-    const inside = this.run.decisions.filter(
-      (one) => one.kind !== "hold" && one.at >= this.from && one.at <= this.to,
-    );
-    return inside.map((one) => {
-      const x = this.x(one.at);
-      const title = draw("title", {}, moment(this.run, one.at) + ": " + one.title);
-      return draw("line", { class: "decision kind-" + one.kind, x1: x, x2: x, y1: y, y2: y + 11 }, title);
-    });
+    const done = this.run.decisions.filter((one) => one.kind !== "hold");
+    const heaps = this.heaps(done, (one) => "decision kind-" + one.kind);
+    return heaps.map(({ look, x, all }) =>
+      draw("line", { class: look, x1: x, x2: x, y1: y, y2: y + 11 }, this.title(all, (one) => one.title)));
   }
 
   axis(parts, y, narrow) {

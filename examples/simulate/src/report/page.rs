@@ -153,7 +153,7 @@ mod tests {
             beginning: 0,
             facts: vec![("cost", "1".to_owned(), String::new())],
             notes: Vec::new(),
-            watch: Watch::new(Span::from_mins(1)),
+            watch: Watch::new(Span::from_mins(1), 1),
         }
     }
 

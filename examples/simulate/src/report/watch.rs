@@ -2,36 +2,26 @@
 
 use std::collections::BTreeMap;
 
-use autoscale_core::data::explain::{Action, Explanation, Hold, Verdict};
+use autoscale_core::data::explain::Explanation;
 use autoscale_core::data::policy::Purchase;
-use autoscale_core::data::record::RemoveWhy;
 use autoscale_core::driver::{Ended, Report};
 use autoscale_core::sim::{Fleet, Happening, Observer};
 use autoscale_core::words::{Span, Zone, truncated};
 use serde::Serialize;
 
-/// Explanations of a section are kept up to so many bytes; those of quiet ticks only to the half of it.
+use super::told::{Kind, key, kind_of, title};
+
+/// Explanations of a page are kept up to so many bytes; those of quiet ticks only to the half of it.
 const MOST_TEXT: usize = 3 << 20;
 
-/// Decisions of a section that are kept; the rest are counted.
+/// Decisions of a page that are kept; the rest are counted.
 const MOST_DECISIONS: usize = 12_000;
 
-/// Faults and notices of a section that are kept; the rest are counted.
-const MOST_MARKS: usize = 3_000;
+/// Faults and notices of a page that are kept; the rest are counted.
+const MOST_MARKS: usize = 12_000;
 
 /// Faults of one kind within so many parts of the run are one mark.
 const PARTS: u64 = 400;
-
-/// What a decision is about, for its colour.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Kind {
-    Grow,
-    Shrink,
-    Replace,
-    Hold,
-    Trouble,
-}
 
 /// One decision, and how long what it says stood.
 #[derive(Debug, Serialize)]
@@ -88,6 +78,9 @@ pub(crate) struct Watch {
     /// Decisions and marks that there was no room for.
     decisions_left_out: u64,
     marks_left_out: u64,
+    /// Bytes of text, decisions and marks that there is room for.
+    #[serde(skip)]
+    most: [usize; 3],
     #[serde(skip)]
     groups: BTreeMap<(Zone, Purchase), usize>,
     /// Where the newest mark of a kind is.
@@ -102,9 +95,11 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// At the beginning of a run of about this length.
-    pub(crate) fn new(until: Span) -> Self {
+    /// At the beginning of a run of about this length, which is one of so many on its page.
+    pub(crate) fn new(until: Span, sections: usize) -> Self {
+        let sections = sections.max(1);
         Self {
+            most: [MOST_TEXT / sections, MOST_DECISIONS / sections, MOST_MARKS / sections],
             series: Series::default(),
             decisions: Vec::new(),
             marks: Vec::new(),
@@ -132,11 +127,12 @@ impl Watch {
             last.ticks = last.ticks.saturating_add(1);
             return;
         }
-        if self.decisions.len() >= MOST_DECISIONS {
+        let [most_text, most, _] = self.most;
+        if self.decisions.len() >= most {
             self.decisions_left_out += 1;
             return;
         }
-        let room = if quiet { MOST_TEXT / 2 } else { MOST_TEXT };
+        let room = if quiet { most_text / 2 } else { most_text };
         let text = if self.text < room { text() } else { String::new() };
         self.text += text.len();
         let title = truncated(&title(), 160);
@@ -188,7 +184,8 @@ impl Observer for Watch {
             mark.about = None;
             return;
         }
-        if self.marks.len() >= MOST_MARKS {
+        let [.., most] = self.most;
+        if self.marks.len() >= most {
             self.marks_left_out += 1;
             return;
         }
@@ -242,70 +239,4 @@ impl Observer for Both<'_> {
         self.0.counted(fleet);
         self.1.counted(fleet);
     }
-}
-
-const fn kind_of(action: &Action) -> Kind {
-    match action {
-        Action::Launch { replaces: None, .. } => Kind::Grow,
-        Action::Remove { why: RemoveWhy::Idle | RemoveWhy::AboveMax, .. } => Kind::Shrink,
-        _ => Kind::Replace,
-    }
-}
-
-/// What a decision says, without the numbers in it: while this stays the same the verdict stands.
-fn key(explanation: &Explanation) -> String {
-    let mut key = String::new();
-    for pool in &explanation.pools {
-        match &pool.verdict {
-            Verdict::Hold(holds) => holds.iter().for_each(|hold| {
-                key += name(hold);
-                key.push(',');
-            }),
-            Verdict::Grow { .. } => key += "grow",
-            Verdict::Shrink { .. } => key += "shrink",
-            _ => key += "?",
-        }
-        key.push(';');
-    }
-    key + &explanation.alarms.len().to_string()
-}
-
-/// The name of a reason, as it begins when it is written as data.
-fn name(hold: &Hold) -> &'static str {
-    match hold {
-        Hold::Quiet => "quiet",
-        Hold::Waiting { .. } => "waiting",
-        Hold::AtMax { .. } => "max",
-        Hold::AtMin { .. } => "min",
-        Hold::Cooldown { .. } => "cooldown",
-        Hold::ActionOpen { .. } => "open",
-        Hold::AlreadyStarting { .. } => "starting",
-        Hold::BoughtElsewhere => "elsewhere",
-        Hold::Paused { .. } => "paused",
-        Hold::Unhealthy { .. } => "unhealthy",
-        Hold::Unseen { .. } => "unseen",
-        Hold::SignalMissing { .. } => "missing",
-        Hold::PodsPending { .. } => "pending",
-        Hold::Stabilising { .. } => "stabilising",
-        Hold::ZonesFull { .. } => "zones",
-        Hold::WouldGrowAgain { .. } => "again",
-        Hold::NoCandidate => "candidate",
-        Hold::NoOffering { .. } => "offering",
-        Hold::Rebuilt { .. } => "rebuilt",
-        Hold::LaunchesStopped { .. } => "stopped",
-        Hold::NeedsSurvey => "survey",
-        Hold::RecordFull => "full",
-        _ => "other",
-    }
-}
-
-/// In a line.
-fn title(explanation: &Explanation) -> String {
-    let actions: Vec<_> = explanation.actions.iter().map(ToString::to_string).collect();
-    if !actions.is_empty() {
-        return actions.join("; ");
-    }
-    let verdicts: Vec<_> =
-        explanation.pools.iter().map(|pool| format!("{}: {}", pool.pool, pool.verdict)).collect();
-    verdicts.join("; ")
 }
