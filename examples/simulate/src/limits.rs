@@ -82,3 +82,49 @@ fn of_pool(pool: &PoolPolicy, found: &mut Vec<String>) {
         found.push(format!("pool {name}: its template is pinned and changes nothing about a node"));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use autoscale_core::data::policy::PolicyFormat;
+    use autoscale_core::sim::Scenario;
+
+    #[test]
+    fn what_makes_no_difference_is_said() {
+        let text = "
+version: 1
+cluster: shop
+signals: { queue: { unit: count } }
+pools:
+  one:
+    zones: [a]
+    template: lt-1
+    adopt: true
+    taints: [\"gpu=yes:NoSchedule\"]
+    shape: { name: tiny, cpu: 500m, memory: 8Gi, pods: 110, price: 1 }
+    up: [{ signal: queue, above: 3 }]
+    down: [{ signal: queue, below: 1, for: 10m }]
+    on_rebalance: ignore
+  two: { zones: [a], shape: { name: x, cpu: 2, memory: 8Gi, pods: 110 } }
+";
+        let policy = Policy::parse(text, PolicyFormat::Yaml).unwrap();
+        let mut config = Config::new(Scenario::Shop);
+        let found = limits(&policy, &config).join("\n");
+        for said in [
+            "signal queue is not measured here and always missing: the rules over it never grow pool one; pool one never \
+             shrinks, because it asks for that signal",
+            "no pod of the load tolerates the taint gpu",
+            "tiny is too small",
+            "the price of its shapes counts for spot and on-demand alike",
+            "adopt makes no difference",
+            "its template is pinned",
+            "on_rebalance makes no difference",
+        ] {
+            assert!(found.contains(said), "{said}\n{found}");
+        }
+        assert!(!found.contains("two") && !found.contains("--scale"), "{found}");
+        (config.faults, config.scale) = (Faults::Hostile, 3);
+        let found = limits(&policy, &config).join("\n");
+        assert!(found.contains("--scale 3") && found.contains("a person changes the policy"), "{found}");
+    }
+}

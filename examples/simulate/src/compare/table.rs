@@ -207,3 +207,52 @@ fn verdict(paired: Paired, [less, more, same]: [&str; 3], first: &str, show: Sho
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_every_seed_says_is_a_verdict() {
+        let words = ["is cheaper than", "costs more than", "costs the same as"];
+        let of = |ours: &[f64], theirs: &[f64]| {
+            verdict(Paired::of(ours, theirs), words, "a", |cost| format!("{cost:+.2}"), "")
+        };
+        for (ours, theirs, said) in [
+            (
+                &[3.0, 5.0][..],
+                &[2.0, 3.0][..],
+                "is cheaper than a under each of 2 seeds: paired difference -2.00 (-2.00 to -1.00)",
+            ),
+            (&[3.0], &[4.5], "costs more than a under this seed: +1.50"),
+            (&[3.0, 4.0], &[3.0, 4.0], "costs the same as a under each of 2 seeds"),
+            (
+                &[3.0, 4.0, 5.0],
+                &[2.0, 5.0, 5.0],
+                "cannot be told apart from a for sure: less under 1, more under 1, the same under 1 of 3 seeds: paired \
+                 difference +0.00 (-1.00 to +1.00)",
+            ),
+            // Less or the same is not less.
+            (
+                &[3.0, 4.0],
+                &[2.0, 4.0],
+                "cannot be told apart from a for sure: less under 1, more under 0, the same under 1 of 2 seeds: paired \
+                 difference -1.00 (-1.00 to +0.00)",
+            ),
+        ] {
+            assert_eq!(of(ours, theirs), said);
+        }
+    }
+
+    #[test]
+    fn policies_that_do_not_fit_stand_beneath() {
+        let column = |name: &str| vec![name.to_owned(), "1".to_owned()];
+        let page = in_blocks(&["", "cost"], &[column("first"), column("second"), column("third")], 42);
+        let blank = " ".repeat(NAMES);
+        let cost = format!("{:<NAMES$}", "cost");
+        assert_eq!(
+            page,
+            format!("{blank}   first   second\n{cost}       1        1\n\n{blank}   third\n{cost}       1\n")
+        );
+    }
+}
