@@ -53,7 +53,7 @@ fn seeds_of(seeds: &[u64]) -> String {
     }
 }
 
-/// The names of the lines, in the order of [`column`].
+/// The names of the lines, in the order of [`column()`].
 fn names(many: bool) -> Vec<&'static str> {
     let pending: &[&str] = match many {
         true => &["pending pod-minutes", "  p50 over seeds", "  p95 over seeds", "  max over seeds"],
