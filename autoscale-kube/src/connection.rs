@@ -51,7 +51,9 @@ impl Connection {
 
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connection").field("namespace", &self.client.default_namespace()).finish_non_exhaustive()
+        f.debug_struct("Connection")
+            .field("namespace", &self.client.default_namespace())
+            .finish_non_exhaustive()
     }
 }
 
@@ -94,13 +96,15 @@ impl Answer {
                     status.code = self.code;
                 }
                 status.retry_after = self.retry_after.or_else(|| {
-                    Some(Span::from_secs(status.details.retry_after_seconds)).filter(|after| *after > Span::ZERO)
+                    Some(Span::from_secs(status.details.retry_after_seconds))
+                        .filter(|after| *after > Span::ZERO)
                 });
                 Some(status)
             }
             Some(_) | None if self.code < 400 => None,
             _ => {
-                let message = String::from_utf8_lossy(self.body.get(..200).unwrap_or(&self.body)).into_owned();
+                let message =
+                    String::from_utf8_lossy(self.body.get(..200).unwrap_or(&self.body)).into_owned();
                 let retry_after = self.retry_after;
                 Some(Failure { code: self.code, message, retry_after, ..Failure::default() })
             }
@@ -219,7 +223,8 @@ mod tests {
             (422, true, ErrorKind::Invalid),
             (429, true, ErrorKind::Throttled { retry_after: Some(Span::from_secs(3)) }),
         ] {
-            let failure = answer(code, r#"{"kind":"Status","status":"Failure","message":"m"}"#).failure().unwrap();
+            let failure =
+                answer(code, r#"{"kind":"Status","status":"Failure","message":"m"}"#).failure().unwrap();
             assert_eq!(*failure.into_error("cordon n", "patch nodes", wrote).kind(), kind, "{code}");
         }
     }

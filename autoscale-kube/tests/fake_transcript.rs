@@ -20,8 +20,22 @@ const WAITS: &[(usize, u64)] =
 
 /// Keys whose values are drawn or measured, and differ from run to run; they have to be there all the same.
 const VOLATILE: &[&str] = &[
-    "uid", "resourceVersion", "creationTimestamp", "lastTransitionTime", "lastHeartbeatTime", "startTime", "startedAt",
-    "timeAdded", "expirationTimestamp", "time", "token", "podIP", "ip", "pod-template-hash", "generateName", "nodeName",
+    "uid",
+    "resourceVersion",
+    "creationTimestamp",
+    "lastTransitionTime",
+    "lastHeartbeatTime",
+    "startTime",
+    "startedAt",
+    "timeAdded",
+    "expirationTimestamp",
+    "time",
+    "token",
+    "podIP",
+    "ip",
+    "pod-template-hash",
+    "generateName",
+    "nodeName",
 ];
 
 /// Where the fake differs, and why.
@@ -41,9 +55,11 @@ impl Names {
         if let (Some(there_items), Some(here_items)) = (there["items"].as_array(), here["items"].as_array()) {
             let name = |item: &Value| item["metadata"]["name"].as_str().unwrap_or_default().to_owned();
             let known: BTreeSet<&String> = self.0.values().collect();
-            let mut new_here: Vec<&Value> = here_items.iter().filter(|item| !known.contains(&name(item))).collect();
+            let mut new_here: Vec<&Value> =
+                here_items.iter().filter(|item| !known.contains(&name(item))).collect();
             new_here.reverse();
-            let new_there: Vec<&Value> = there_items.iter().filter(|item| !self.0.contains_key(&name(item))).collect();
+            let new_there: Vec<&Value> =
+                there_items.iter().filter(|item| !self.0.contains_key(&name(item))).collect();
             for item in new_there {
                 if let Some(found) = new_here.pop() {
                     self.learn_one(item, found);
@@ -60,7 +76,9 @@ impl Names {
                 self.note(there, here);
             }
         }
-        let version = |value: &Value| Some(json!(format!("rv-{}", value.pointer("/metadata/resourceVersion")?.as_str()?)));
+        let version = |value: &Value| {
+            Some(json!(format!("rv-{}", value.pointer("/metadata/resourceVersion")?.as_str()?)))
+        };
         if let (Some(there), Some(here)) = (version(there), version(here)) {
             self.note(&there, &here);
         }
@@ -81,7 +99,8 @@ impl Names {
     fn translate_body(&self, body: &Value) -> Value {
         let mut body: Value = serde_json::from_str(&self.translate(&body.to_string())).unwrap();
         if let Some(version) = body.pointer_mut("/metadata/resourceVersion") {
-            let here = self.0.get(&format!("rv-{}", version.as_str().unwrap())).expect("a version seen before");
+            let here =
+                self.0.get(&format!("rv-{}", version.as_str().unwrap())).expect("a version seen before");
             *version = json!(here.strip_prefix("rv-").unwrap());
         }
         body
@@ -146,7 +165,8 @@ async fn ask(server: &ApiServer, names: &Names, pair: &Value) -> (u16, String, S
     let status = answer.status().as_u16();
     let bytes = answer.into_body().collect_bytes().await.unwrap();
     let text = String::from_utf8(bytes.to_vec()).unwrap();
-    let body = if kind.starts_with("application/json") { serde_json::from_str(&text).unwrap() } else { json!(text) };
+    let body =
+        if kind.starts_with("application/json") { serde_json::from_str(&text).unwrap() } else { json!(text) };
     (status, kind, retry, body)
 }
 

@@ -32,10 +32,10 @@ use crate::data::record::Record;
 use crate::ports::{Clock, Drainer, Ids, MetricsSource, NodeProvider, StateStore};
 use crate::words::{Inc, Span, Ver};
 
-#[cfg(feature = "metrics")]
-pub use measures::MetricsObserver;
 #[cfg(feature = "audit")]
 pub use audit::{AuditFailed, Auditor, Recorded};
+#[cfg(feature = "metrics")]
+pub use measures::MetricsObserver;
 pub use operate::OperatorError;
 pub use report::{Ended, Report, Round, Trigger};
 #[cfg(feature = "tokio")]

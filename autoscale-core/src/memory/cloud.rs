@@ -6,7 +6,7 @@ use crate::data::order::{LaunchOrder, Launched, Offering, TerminateOrder};
 use crate::data::policy::Purchase;
 use crate::data::view::{Instance, Ownership, Phase};
 use crate::ports::{Error, ErrorKind, Result};
-use crate::words::{InstanceId, PoolName, Resources, Span, Timestamp, Token, Zone};
+use crate::words::{InstanceId, PoolName, Resources, ShapeName, Span, Timestamp, Token, Zone};
 
 use super::rng::Rng;
 use super::settings::Settings;
@@ -81,8 +81,8 @@ pub(crate) struct Cloud {
     active: BTreeSet<u32>,
     capacity: BTreeMap<Offering, u32>,
     pub(crate) outages: BTreeMap<Zone, Timestamp>,
-    /// Milliseconds of life of ended instances, spot and on-demand.
-    past_ms: [u64; 2],
+    /// Milliseconds of life of ended instances, by machine type and how they were bought.
+    past_ms: BTreeMap<(ShapeName, Purchase), u64>,
     /// How often a launch was refused for lack of capacity.
     pub(crate) refused_for_capacity: u64,
 }
@@ -266,12 +266,9 @@ impl Cloud {
         if machine.is_alive() && !phase.is_alive() {
             machine.ended_at = Some(now);
             let ms = now.since(machine.launched_at).as_millis();
-            let [spot, on_demand] = &mut self.past_ms;
             if machine.ownership != Ownership::ControlPlane {
-                match machine.offering.purchase {
-                    Purchase::Spot => *spot += ms,
-                    Purchase::OnDemand => *on_demand += ms,
-                }
+                let kind = (machine.offering.shape.clone(), machine.offering.purchase);
+                *self.past_ms.entry(kind).or_default() += ms;
             }
         }
         machine.turn(phase, now, lag);
@@ -280,18 +277,24 @@ impl Cloud {
         }
     }
 
+    /// Milliseconds of life of worker instances up to `now`, by machine type and how they were bought.
+    pub(crate) fn lived(&self, now: Timestamp) -> BTreeMap<(&ShapeName, Purchase), u64> {
+        let past = self.past_ms.iter().map(|((shape, purchase), ms)| ((shape, *purchase), *ms));
+        let mut lived: BTreeMap<_, u64> = past.collect();
+        for (_, machine) in self.alive().filter(|(_, m)| m.ownership != Ownership::ControlPlane) {
+            let ms = now.since(machine.launched_at).as_millis();
+            *lived.entry((&machine.offering.shape, machine.offering.purchase)).or_default() += ms;
+        }
+        lived
+    }
+
     /// Hours of worker instances alive up to `now`, spot and on-demand.
     pub(crate) fn hours(&self, now: Timestamp) -> (f64, f64) {
-        let [mut spot, mut on_demand] = self.past_ms;
-        for (_, machine) in self.alive() {
-            let ms = now.since(machine.launched_at).as_millis();
-            match (machine.ownership, machine.offering.purchase) {
-                (Ownership::ControlPlane, _) => {}
-                (_, Purchase::Spot) => spot += ms,
-                (_, Purchase::OnDemand) => on_demand += ms,
-            }
-        }
-        (spot as f64 / 3.6e6, on_demand as f64 / 3.6e6)
+        let lived = self.lived(now);
+        let of = |wanted: Purchase| -> u64 {
+            lived.iter().filter(|((_, purchase), _)| *purchase == wanted).map(|(_, ms)| *ms).sum()
+        };
+        (of(Purchase::Spot) as f64 / 3.6e6, of(Purchase::OnDemand) as f64 / 3.6e6)
     }
 
     /// Whether the list hides something new or shows something dead.

@@ -19,6 +19,7 @@ use super::hpa::{EVERY, Hpa};
 use super::load::Curve;
 use super::misfortune;
 use super::net::{Item, Net, Wire};
+use super::news::Known;
 use super::observer::Observer;
 use super::pods::List;
 use super::ports::ports;
@@ -82,6 +83,8 @@ pub(super) struct Engine<'a> {
     pub(super) tasks: Vec<Task>,
     next_task: u32,
     recorder: Recorder,
+    /// What has happened and is told.
+    known: Known,
 }
 
 impl<'a> Engine<'a> {
@@ -154,6 +157,7 @@ impl<'a> Engine<'a> {
             ticks_left: config.ticks,
             tasks: Vec::new(),
             next_task: 0,
+            known: Known::default(),
         }
     }
 
@@ -174,12 +178,22 @@ impl<'a> Engine<'a> {
                 self.handle(item, observer);
                 self.poll(observer);
             }
+            self.tell(observer);
         }
         self.tasks.clear();
         let net = &mut *self.wire.lock();
         net.world.advance_to(self.end);
         net.truth.finish(&net.world, self.config.faults != Faults::None);
         self.recorder.finish(net, self.list.as_ref(), self.beginning)
+    }
+
+    /// Tells what has happened meanwhile.
+    fn tell(&mut self, observer: &mut dyn Observer) {
+        let mut net = self.wire.lock();
+        let at = net.world.now().since(self.beginning);
+        let news = net.news(&mut self.known);
+        drop(net);
+        news.iter().for_each(|what| observer.happened(at, what));
     }
 
     /// A notice of the cloud is on its way; sometimes twice, sometimes late.
@@ -190,7 +204,7 @@ impl<'a> Engine<'a> {
             NoticeKind::Rebalance => "rebalance",
             NoticeKind::Withdrawn => "notice-withdrawn",
         };
-        net.chaos.count(kind);
+        net.chaos.count_about(kind, Some(notice.instance.clone()));
         let number = net.keep(notice);
         let mut after = net.draw(Span::from_millis(200), Span::from_secs(4));
         let latest = if net.chaos.rates.hostile { Span::from_mins(360) } else { Span::from_mins(180) };
@@ -268,7 +282,7 @@ impl<'a> Engine<'a> {
                 net.plan(EVERY, Item::Controllers);
             }
             Item::Point => {
-                self.recorder.point(&net, at);
+                observer.counted(&self.recorder.point(&net, at));
                 observer.reached(at);
                 net.plan(self.recorder.every(), Item::Point);
             }
@@ -410,8 +424,12 @@ impl<'a> Engine<'a> {
                 self.kill(id);
             } else if let std::task::Poll::Ready(report) = polled {
                 let task = self.tasks.swap_remove(at);
-                self.wire.lock().truth.on_report(id, &report);
+                let mut net = self.wire.lock();
+                net.truth.on_report(id, &report);
+                let at = net.world.now().since(self.beginning);
+                drop(net);
                 self.recorder.tick(&report);
+                observer.reached(at);
                 observer.ticked(&report);
                 self.end(id, &task.notices, report.notices_stored);
             }
@@ -427,10 +445,15 @@ fn repeat(config: &Config) -> String {
         Faults::Hostile => "hostile",
     };
     let scale = if config.scale == 1 { String::new() } else { format!(" --scale {}", config.scale) };
-    let pods = if config.pods.is_some() { " --pods FILE --shapes FILE" } else { "" };
+    let load = match config {
+        Config { pods: Some(_), .. } => "--pods FILE --shapes FILE".to_owned(),
+        Config { load: Some(_), .. } => "--trace FILE".to_owned(),
+        Config { scenario, .. } => format!("--scenario {scenario}"),
+    };
+    let policy = if config.policy.is_some() && config.pods.is_none() { " --policy FILE" } else { "" };
     let length = config.ticks.map_or_else(|| format!("--until {}", config.until), |n| format!("--ticks {n}"));
     format!(
-        "cargo run --release -p simulate -- --scenario {} --seed {} --faults {faults} {length}{scale}{pods}",
-        config.scenario, config.seed
+        "cargo run --release -p simulate -- {load} --seed {} --faults {faults} {length}{scale}{policy}",
+        config.seed
     )
 }

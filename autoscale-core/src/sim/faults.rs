@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::memory::Rng;
-use crate::words::Span;
+use crate::words::{InstanceId, Span};
 
 use super::config::Faults;
+use super::news::Happening;
 use super::odds::Odd;
 
 /// How often each fault happens. Rates are per call, in a million; `every` is a mean distance, zero for never.
@@ -168,16 +169,24 @@ pub(super) struct Chaos {
     pub(super) counts: BTreeMap<&'static str, u64>,
     /// Faults that a script wants at their next opportunity.
     pub(super) forced: BTreeMap<&'static str, u32>,
+    /// What has happened and was not told yet.
+    pub(super) news: Vec<Happening>,
 }
 
 impl Chaos {
     pub(super) const fn new(rates: Rates, rng: Rng) -> Self {
-        Self { rates, rng, counts: BTreeMap::new(), forced: BTreeMap::new() }
+        Self { rates, rng, counts: BTreeMap::new(), forced: BTreeMap::new(), news: Vec::new() }
     }
 
     /// Counts a fault that really happened.
     pub(super) fn count(&mut self, kind: &'static str) {
+        self.count_about(kind, None);
+    }
+
+    /// Counts a fault that really happened to an instance.
+    pub(super) fn count_about(&mut self, kind: &'static str, instance: Option<InstanceId>) {
         *self.counts.entry(kind).or_default() += 1;
+        self.news.push(Happening { kind, instance });
     }
 
     /// Whether a fault with this rate happens now.

@@ -7,8 +7,9 @@ use crate::words::Span;
 use super::config::{Config, Faults};
 use super::hpa::EVERY;
 use super::load::Curve;
+use super::prices::Prices;
 use super::report::StaticFleet;
-use super::scenario::{self, ON_DEMAND_HOUR};
+use super::scenario;
 
 /// The largest fleet that [`smallest_static_fleet`] tries.
 const LARGEST: u32 = 512;
@@ -42,7 +43,7 @@ pub fn static_fleet(config: &Config, nodes: u32) -> StaticFleet {
         nodes,
         pending_pod_minutes: world.cluster.pending_ms / 60_000,
         node_hours,
-        cost: node_hours * ON_DEMAND_HOUR,
+        cost: Prices::of(&policy).cost(&world, world.now),
     }
 }
 

@@ -7,12 +7,14 @@ use crate::data::policy::{Policy, Purchase};
 use crate::data::view::Ownership;
 use crate::driver::Report as TickReport;
 use crate::memory::World;
-use crate::words::{Resources, Span, Timestamp};
+use crate::words::{Resources, Span, Timestamp, Zone};
 
 use super::net::Net;
+use super::observer::Fleet;
 use super::pods::List;
+use super::prices::Prices;
 use super::report::{Point, Report, Told};
-use super::scenario::{ON_DEMAND_HOUR, SPOT_HOUR, first_shape};
+use super::scenario::first_shape;
 
 /// Most decisions that are told.
 const MOST_TOLD: usize = 20;
@@ -26,6 +28,7 @@ pub(super) struct Recorder {
     /// Whether those of all pools offer the same.
     alike: bool,
     every: Span,
+    prices: Prices,
     series: Vec<Point>,
     told: VecDeque<Told>,
     last_quiet: Option<(Timestamp, Explanation)>,
@@ -40,6 +43,7 @@ impl Recorder {
             node,
             alike: shapes.all(|shape| shape == node),
             every: Span::from_mins(1).max(until.divided(2_000)),
+            prices: Prices::of(policy),
             series: Vec::new(),
             told: VecDeque::new(),
             last_quiet: None,
@@ -51,12 +55,12 @@ impl Recorder {
         self.every
     }
 
-    pub(super) fn point(&mut self, net: &Net, at: Span) {
+    /// Writes the fleet down, and gives it in more detail than is kept.
+    pub(super) fn point<'n>(&mut self, net: &'n Net, at: Span) -> Fleet<'n> {
         let world = &net.world;
-        let (mut alive, mut spot) = (0, 0);
+        let mut alive: BTreeMap<(&Zone, Purchase), u32> = BTreeMap::new();
         for (_, machine) in world.cloud.alive().filter(|(_, machine)| machine.ownership == Ownership::Ours) {
-            alive += 1;
-            spot += u32::from(machine.offering.purchase == Purchase::Spot);
+            *alive.entry((&machine.offering.zone, machine.offering.purchase)).or_default() += 1;
         }
         let (mut ready, mut offered) = (0, [0_u64; 2]);
         for node in world.cluster.nodes.values().filter(|node| node.ready && !node.control_plane) {
@@ -64,14 +68,16 @@ impl Recorder {
             ready += 1;
             offered.iter_mut().zip([cpu_milli, memory]).for_each(|(sum, part)| *sum += part);
         }
-        self.series.push(Point {
+        let point = Point {
             at,
             need: self.need(world, ready, offered),
             ready,
-            alive,
-            spot,
+            alive: alive.values().sum(),
+            spot: alive.iter().filter(|((_, how), _)| *how == Purchase::Spot).map(|(_, nodes)| nodes).sum(),
             pending: world.cluster.pending(),
-        });
+        };
+        self.series.push(point);
+        Fleet { point, alive, cost: self.prices.cost(world, world.now) }
     }
 
     /// Nodes that hold what all wanted pods ask for; of the average size where sizes differ.
@@ -127,7 +133,7 @@ impl Recorder {
             wait_p95_of_waiting: waiting,
             spot_hours,
             on_demand_hours,
-            cost: spot_hours * SPOT_HOUR + on_demand_hours * ON_DEMAND_HOUR,
+            cost: self.prices.cost(&net.world, net.world.now),
             series: self.series,
             pods: list.map(|list| list.counts(&net.world)),
             faults: net.chaos.counts.clone(),

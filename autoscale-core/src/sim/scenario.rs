@@ -10,12 +10,7 @@ use crate::words::{Span, Zone};
 use super::blow::{Blow, Change};
 use super::config::{Config, Scenario};
 use super::hpa::Hpa;
-
-/// The price of an hour of the example machine on demand, as EC2 asked for an m5.large in us-east-1 in 2025.
-pub const ON_DEMAND_HOUR: f64 = 0.096;
-
-/// The same as spot, an example: spot prices change.
-pub const SPOT_HOUR: f64 = 0.035;
+use super::prices::EXAMPLE_CPU_MILLI;
 
 const MIB: u64 = 1 << 20;
 
@@ -24,10 +19,14 @@ pub fn policy() -> Arc<Policy> {
     policy_of(Scenario::Shop, 1, Change::Back)
 }
 
+/// The policy that a run of a scenario is under when it has none of its own, and nobody has changed it.
+pub fn scenario_policy(config: &Config) -> Arc<Policy> {
+    policy_of(config.scenario, config.scale, Change::Back)
+}
+
 /// The policy of a run.
 pub(super) fn policy_for(config: &Config) -> Arc<Policy> {
-    let own = || policy_of(config.scenario, config.scale, Change::Back);
-    config.policy.clone().unwrap_or_else(own)
+    config.policy.clone().unwrap_or_else(|| scenario_policy(config))
 }
 
 /// What a pool launches first.
@@ -54,7 +53,7 @@ pub(super) fn policy_of(scenario: Scenario, scale: u32, change: Change) -> Arc<P
             .with_max(max)
             .with_template(template)
             .with_zones(["zone-a", "zone-b", "zone-c"])
-            .with_shape("m5.large", 1_930, 7_168 * MIB, 29)
+            .with_shape("m5.large", EXAMPLE_CPU_MILLI, 7_168 * MIB, 29)
             .with_up(When::above("cpu", up).lasting(Span::from_secs(60)))
             .with_down(When::below("cpu", down).lasting(Span::from_mins(10)))
             .with_pending(Span::from_secs(60))

@@ -56,7 +56,7 @@ fn the_whole() {
     let rows = [
         ("{}", "valid"),
         ("[]", "policy: an empty list: expected a map with version, cluster and pools"),
-        (r#"{"version": 2}"#, "version: 2: expected 1"),
+        (r#"{"version": 2}"#, "version: 2: expected 1, the only version that is known here"),
         (r#"{"version": "-"}"#, "version: missing: expected 1"),
         (
             r#"{"cluster": "Shop\n"}"#,
@@ -122,9 +122,9 @@ fn text_that_is_no_tree() {
     let deep = "[".repeat(100);
     let long = " ".repeat((1 << 20) + 1);
     for (text, expected) in [
-        ("", "policy: line 1, column 0: expected JSON, but EOF while parsing a value"),
-        ("{} x", "policy: line 1, column 4: expected JSON, but trailing characters"),
-        (&deep, "policy: line 1, column 17: expected JSON, but nested deeper than 16 levels"),
+        ("", "line 1, column 1: policy: unreadable: expected JSON, but EOF while parsing a value"),
+        ("{} x", "line 1, column 4: policy: unreadable: expected JSON, but trailing characters"),
+        (&deep, "line 1, column 17: policy: unreadable: expected JSON, but nested deeper than 16 levels"),
         (&long, "policy: 1048577 bytes: expected at most 1048576 bytes"),
     ] {
         assert_eq!(Policy::from_json(text).unwrap_err().to_string(), expected);

@@ -63,7 +63,10 @@ pub(super) async fn cordon(
             Some(failure) if failure.code == 409 && tries < MAX_TRIES => late()?,
             Some(failure) if failure.code == 409 => {
                 let why = format!("{attempted}: the node kept changing");
-                return Err(Error::new(autoscale_core::ports::ErrorKind::Throttled { retry_after: None }, why));
+                return Err(Error::new(
+                    autoscale_core::ports::ErrorKind::Throttled { retry_after: None },
+                    why,
+                ));
             }
             Some(failure) => return Err(failure.into_error(&attempted, "patch nodes", true)),
         }

@@ -19,8 +19,10 @@ const CONTROL_PLANE: [&str; 3] = [
 ];
 
 /// Annotations of others that forbid to remove a node, and the value with which they do.
-const KEPT_BY: [(&str, &str); 2] =
-    [("cluster-autoscaler.kubernetes.io/scale-down-disabled", "true"), ("karpenter.sh/do-not-disrupt", "true")];
+const KEPT_BY: [(&str, &str); 2] = [
+    ("cluster-autoscaler.kubernetes.io/scale-down-disabled", "true"),
+    ("karpenter.sh/do-not-disrupt", "true"),
+];
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]

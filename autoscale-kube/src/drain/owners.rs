@@ -25,7 +25,10 @@ const FEW: usize = 12;
 type Key = (String, String, String);
 
 /// Fills in whether the controllers of pods on nodes exist. What may not be looked up stays unknown.
-pub(super) async fn look_up(survey: &Survey<'_>, drafts: &mut [Draft]) -> Result<(), autoscale_core::ports::Error> {
+pub(super) async fn look_up(
+    survey: &Survey<'_>,
+    drafts: &mut [Draft],
+) -> Result<(), autoscale_core::ports::Error> {
     let mut wanted: BTreeMap<&str, BTreeSet<(String, String)>> = BTreeMap::new();
     for draft in drafts.iter().filter(|draft| draft.pod.node.is_some()) {
         let Some(owner) = &draft.owner else { continue };

@@ -134,10 +134,12 @@ impl RawPod {
 
     /// The claims of its volumes, by name: also those that are made for it alone.
     fn claims(&self) -> impl Iterator<Item = String> {
-        self.spec.volumes.iter().filter_map(|volume| match (&volume.persistent_volume_claim, &volume.ephemeral) {
-            (Some(claim), _) => Some(claim.claim_name.clone()),
-            (None, Some(_)) => Some(format!("{}-{}", self.metadata.name, volume.name)),
-            (None, None) => None,
+        self.spec.volumes.iter().filter_map(|volume| {
+            match (&volume.persistent_volume_claim, &volume.ephemeral) {
+                (Some(claim), _) => Some(claim.claim_name.clone()),
+                (None, Some(_)) => Some(format!("{}-{}", self.metadata.name, volume.name)),
+                (None, None) => None,
+            }
         })
     }
 
@@ -167,9 +169,8 @@ impl RawPod {
             shown
         });
         pod.deleted_at = metadata.deletion_timestamp.as_deref().and_then(time::rfc_3339);
-        let waits = |c: &&Condition| {
-            c.name == "PodScheduled" && c.status == "False" && c.reason == "Unschedulable"
-        };
+        let waits =
+            |c: &&Condition| c.name == "PodScheduled" && c.status == "False" && c.reason == "Unschedulable";
         let since = status.conditions.iter().find(waits).filter(|_| pod.node.is_none());
         pod.unschedulable_since =
             since.and_then(|c| c.last_transition_time.as_deref()).and_then(time::rfc_3339);

@@ -110,8 +110,16 @@ mod tests {
     #[test]
     fn init_containers_and_sidecars_count_as_in_the_scheduler() {
         for (spec, cpu, memory) in [
-            (r#"{"containers":[{"resources":{"requests":{"cpu":"100m","memory":"1Mi"}}},{"resources":{"limits":{"cpu":"1"}}}]}"#, 1_100, 1 << 20),
-            (r#"{"containers":[{"resources":{"requests":{"cpu":"1"}}}],"initContainers":[{"resources":{"requests":{"cpu":"2"}}}]}"#, 2_000, 0),
+            (
+                r#"{"containers":[{"resources":{"requests":{"cpu":"100m","memory":"1Mi"}}},{"resources":{"limits":{"cpu":"1"}}}]}"#,
+                1_100,
+                1 << 20,
+            ),
+            (
+                r#"{"containers":[{"resources":{"requests":{"cpu":"1"}}}],"initContainers":[{"resources":{"requests":{"cpu":"2"}}}]}"#,
+                2_000,
+                0,
+            ),
             (
                 r#"{"containers":[{"resources":{"requests":{"cpu":"1"}}}],"initContainers":[
                     {"restartPolicy":"Always","resources":{"requests":{"cpu":"500m"}}},{"resources":{"requests":{"cpu":"900m"}}}]}"#,
@@ -135,7 +143,8 @@ mod tests {
     fn a_container_that_shrinks_counts_with_what_it_has() {
         let spec = r#"{"containers":[{"name":"a","resources":{"requests":{"cpu":"1","nvidia.com/gpu":"1","ephemeral-storage":"5Gi"}}}]}"#;
         let spec: Spec = serde_json::from_str(spec).unwrap();
-        let status: ContainerStatus = serde_json::from_str(r#"{"name":"a","allocatedResources":{"cpu":"2"}}"#).unwrap();
+        let status: ContainerStatus =
+            serde_json::from_str(r#"{"name":"a","allocatedResources":{"cpu":"2"}}"#).unwrap();
         let (resources, extended) = requests(&spec, &[status]);
         assert_eq!(resources.cpu_milli, 2_000);
         assert_eq!(extended.iter().collect::<Vec<_>>(), [("nvidia.com/gpu", 1)]);

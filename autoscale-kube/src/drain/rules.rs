@@ -104,7 +104,8 @@ fn term(term: &Term) -> Option<Vec<Requirement>> {
         Requirement::new(HOST, operator(&field.operator), field.values.iter().map(String::as_str))
     });
     let labels = term.match_expressions.iter();
-    let labels = labels.map(|e| Requirement::new(&e.key, operator(&e.operator), e.values.iter().map(String::as_str)));
+    let labels =
+        labels.map(|e| Requirement::new(&e.key, operator(&e.operator), e.values.iter().map(String::as_str)));
     let all: Vec<Requirement> = labels.chain(fields).collect();
     (!all.is_empty()).then_some(all)
 }
@@ -181,8 +182,10 @@ mod tests {
 
     #[test]
     fn tolerations_are_read_as_in_kubernetes() {
-        let all = of(r#"{"tolerations":[{"operator":"Exists"},{"key":"a","operator":"Exists","effect":"NoExecute"},
-            {"key":"b","value":"1"},{"key":"c","operator":"Lt","value":"3"},{"key":"d","effect":"Odd","operator":"Exists"}]}"#);
+        let all = of(
+            r#"{"tolerations":[{"operator":"Exists"},{"key":"a","operator":"Exists","effect":"NoExecute"},
+            {"key":"b","value":"1"},{"key":"c","operator":"Lt","value":"3"},{"key":"d","effect":"Odd","operator":"Exists"}]}"#,
+        );
         let mut late = Toleration::of("a");
         late.effect = effect("NoExecute");
         assert_eq!(all.tolerations, [Toleration::everything(), late, Toleration::of_value("b", "1")]);
@@ -190,10 +193,14 @@ mod tests {
 
     #[test]
     fn affinity_without_terms_matches_no_node() {
-        let none = of(r#"{"affinity":{"nodeAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":{"nodeSelectorTerms":[{}]}}}}"#);
+        let none = of(
+            r#"{"affinity":{"nodeAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":{"nodeSelectorTerms":[{}]}}}}"#,
+        );
         assert!(!none.selects(|_| Some("a")));
-        let one = of(r#"{"affinity":{"nodeAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":{"nodeSelectorTerms":[
-            {},{"matchExpressions":[{"key":"gpu","operator":"Exists"}],"matchFields":[{"key":"metadata.name","operator":"In","values":["n1"]}]}]}}}}"#);
+        let one = of(
+            r#"{"affinity":{"nodeAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":{"nodeSelectorTerms":[
+            {},{"matchExpressions":[{"key":"gpu","operator":"Exists"}],"matchFields":[{"key":"metadata.name","operator":"In","values":["n1"]}]}]}}}}"#,
+        );
         assert!(one.selects(|key| Some(if key == HOST { "n1" } else { "yes" })));
         assert!(!one.selects(|key| (key == HOST).then_some("n1")));
     }

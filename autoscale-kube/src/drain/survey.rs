@@ -85,10 +85,12 @@ impl<'a> Survey<'a> {
             let reduce = |raw: RawPod| reduce(raw).filter(covered);
             return self.pages("/api/v1/pods", &[("fieldSelector", NOT_ENDED)], "list pods", reduce).await;
         }
-        let mut drafts = self.pages("/api/v1/pods", &[("fieldSelector", WAITING)], "list pods", reduce).await?;
+        let mut drafts =
+            self.pages("/api/v1/pods", &[("fieldSelector", WAITING)], "list pods", reduce).await?;
         for node in nodes {
             let on_it = format!("spec.nodeName={node},{NOT_ENDED}");
-            drafts.extend(self.pages("/api/v1/pods", &[("fieldSelector", &on_it)], "list pods", reduce).await?);
+            drafts
+                .extend(self.pages("/api/v1/pods", &[("fieldSelector", &on_it)], "list pods", reduce).await?);
         }
         // A pod that was bound between two lists is in both: the later one is right.
         let mut seen = BTreeSet::new();
@@ -185,7 +187,9 @@ enum Trouble {
 impl Trouble {
     fn into_error(self, action: &str) -> Error {
         match self {
-            Self::Expired => Error::new(ErrorKind::Unavailable, format!("{action}: its pages expired again and again")),
+            Self::Expired => {
+                Error::new(ErrorKind::Unavailable, format!("{action}: its pages expired again and again"))
+            }
             Self::Failed(error) => error,
         }
     }

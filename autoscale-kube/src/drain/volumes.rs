@@ -84,7 +84,10 @@ impl VolumeSpec {
 
 /// Fills in the zones of pods' volumes, and whether they are local to a node. A pod of whose volumes nothing can be said is
 /// not judged: it holds its node, and nothing is bought for it.
-pub(super) async fn look_up(survey: &Survey<'_>, drafts: &mut [Draft]) -> Result<(), autoscale_core::ports::Error> {
+pub(super) async fn look_up(
+    survey: &Survey<'_>,
+    drafts: &mut [Draft],
+) -> Result<(), autoscale_core::ports::Error> {
     let mut wanted: BTreeSet<(String, String)> = BTreeSet::new();
     for draft in drafts.iter() {
         wanted.extend(draft.claims.iter().map(|claim| (draft.pod.namespace.clone(), claim.clone())));
@@ -100,7 +103,9 @@ pub(super) async fn look_up(survey: &Survey<'_>, drafts: &mut [Draft]) -> Result
     for draft in drafts.iter_mut().filter(|draft| !draft.claims.is_empty()) {
         match &places {
             Ok(places) => settle(draft, places),
-            Err(why) => draft.pod.constraints.spread = Spread::Unjudged { why: format!("its volumes: {why}") },
+            Err(why) => {
+                draft.pod.constraints.spread = Spread::Unjudged { why: format!("its volumes: {why}") }
+            }
         }
     }
     Ok(())
@@ -142,7 +147,8 @@ async fn places(
         survey.all("/api/v1/persistentvolumeclaims", "list persistentvolumeclaims").await?
     };
     let key = |meta: &Meta| (meta.namespace.clone(), meta.name.clone());
-    let claims: Vec<RawClaim> = claims.into_iter().filter(|claim| wanted.contains(&key(&claim.metadata))).collect();
+    let claims: Vec<RawClaim> =
+        claims.into_iter().filter(|claim| wanted.contains(&key(&claim.metadata))).collect();
     let names: BTreeSet<&str> =
         claims.iter().map(|claim| claim.spec.volume_name.as_str()).filter(|name| !name.is_empty()).collect();
     let volumes: Vec<RawVolume> = if names.is_empty() {
@@ -169,7 +175,8 @@ mod tests {
         let term = |key: &str, value: &str| {
             format!(r#"{{"matchExpressions":[{{"key":"{key}","operator":"In","values":["{value}"]}}]}}"#)
         };
-        let required = |terms: &str| format!(r#"{{"nodeAffinity":{{"required":{{"nodeSelectorTerms":[{terms}]}}}}}}"#);
+        let required =
+            |terms: &str| format!(r#"{{"nodeAffinity":{{"required":{{"nodeSelectorTerms":[{terms}]}}}}}}"#);
         let (a, b) = (term("topology.kubernetes.io/zone", "a"), term("topology.ebs.csi.aws.com/zone", "b"));
         for (spec, local, expected) in [
             ("{}".to_owned(), false, None),

@@ -57,7 +57,9 @@ impl Budgets {
 impl Budget {
     fn picks(&self, labels: &BTreeMap<String, String>) -> bool {
         // No selector picks nothing, an empty one everything.
-        self.selector.as_ref().is_some_and(|selector| selector.picks(|key| labels.get(key).map(String::as_str)))
+        self.selector
+            .as_ref()
+            .is_some_and(|selector| selector.picks(|key| labels.get(key).map(String::as_str)))
     }
 }
 
@@ -76,7 +78,10 @@ impl World {
             return;
         }
         let mut budget = Budget { selector, members: Keys::new(), leaving: BTreeMap::new() };
-        let pods = self.pods.all().filter(|(pod, info)| pod.namespace == key.namespace && budget.picks(&info.labels));
+        let pods = self
+            .pods
+            .all()
+            .filter(|(pod, info)| pod.namespace == key.namespace && budget.picks(&info.labels));
         budget.members = pods.map(|(pod, _)| pod.clone()).collect::<BTreeSet<_>>();
         self.budgets.0.insert(key.clone(), budget);
         self.react(Task::Budget(key.clone()));
@@ -131,7 +136,8 @@ impl World {
             } else {
                 put(status, &["disruptedPods"], leaving);
             }
-            let (is, reason) = if allowed > 0 { ("True", "SufficientPods") } else { ("False", "InsufficientPods") };
+            let (is, reason) =
+                if allowed > 0 { ("True", "SufficientPods") } else { ("False", "InsufficientPods") };
             let conditions = array(slot(status, &["conditions"]));
             let same = |found: &Value| words(found, "/status") == is && words(found, "/reason") == reason;
             if !conditions.iter().any(same) {

@@ -53,7 +53,8 @@ impl World {
         let was = self.pods.change(key, new);
         let is = self.pods.get(key).cloned();
         let same = was.as_ref().zip(is.as_ref()).is_some_and(|(was, is)| {
-            (was.ready, was.deleting, was.finished, &was.labels) == (is.ready, is.deleting, is.finished, &is.labels)
+            (was.ready, was.deleting, was.finished, &was.labels)
+                == (is.ready, is.deleting, is.finished, &is.labels)
         });
         if !same {
             for budget in self.budgets.pod_changed(key, is.as_ref().map(|info| &info.labels)) {
@@ -130,7 +131,8 @@ impl World {
     }
 
     fn tell_daemons(&mut self) {
-        let daemons: Vec<Key> = self.store.range(K::DAEMON_SETS, None, None).map(|(key, _)| key.clone()).collect();
+        let daemons: Vec<Key> =
+            self.store.range(K::DAEMON_SETS, None, None).map(|(key, _)| key.clone()).collect();
         for key in daemons {
             self.react(Task::DaemonSet(key));
         }

@@ -61,7 +61,8 @@ impl Room {
             return Some("Insufficient memory".to_owned());
         }
         let amount = |room: &Self, name: &str| room.other.get(name).copied().unwrap_or_default();
-        let short = |(name, ask): &(&String, &u64)| amount(used, name).saturating_add(**ask) > amount(self, name);
+        let short =
+            |(name, ask): &(&String, &u64)| amount(used, name).saturating_add(**ask) > amount(self, name);
         ask.other.iter().find(short).map(|(name, _)| format!("Insufficient {name}"))
     }
 }

@@ -128,7 +128,8 @@ impl World {
             }
             *reasons.entry(reason).or_default() += 1;
         }
-        let mut parts: Vec<String> = reasons.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
+        let mut parts: Vec<String> =
+            reasons.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
         parts.sort();
         let mut after = Vec::new();
         if hopeless > 0 {
@@ -156,9 +157,12 @@ impl World {
                 put(&mut pod, &["metadata", "labels", label], value.as_str());
             }
         }
-        set_condition(&mut pod, json!({
-            "type": "PodScheduled", "status": "True", "lastProbeTime": null, "lastTransitionTime": now,
-        }));
+        set_condition(
+            &mut pod,
+            json!({
+                "type": "PodScheduled", "status": "True", "lastProbeTime": null, "lastTransitionTime": now,
+            }),
+        );
         self.commit(K::PODS, key, pod);
     }
 
@@ -191,4 +195,3 @@ pub(super) fn set_condition(object: &mut Value, mut condition: Value) {
         None => conditions.push(condition),
     }
 }
-

@@ -126,7 +126,8 @@ impl Store {
         if table.is_some_and(|table| version < table.compacted) {
             return None;
         }
-        let start = table.map_or(0, |table| table.history.partition_point(|change| change.version <= version));
+        let start =
+            table.map_or(0, |table| table.history.partition_point(|change| change.version <= version));
         Some(table.into_iter().flat_map(move |table| table.history.range(start..)))
     }
 

@@ -101,7 +101,8 @@ impl World {
         dry: bool,
     ) -> Result<Arc<Value>> {
         let info = self.info(kind)?;
-        let generated = text(&object, "/metadata/generateName").map(|prefix| format!("{prefix}{}", self.rng.suffix()));
+        let generated =
+            text(&object, "/metadata/generateName").map(|prefix| format!("{prefix}{}", self.rng.suffix()));
         let given = text(&object, "/metadata/name").map(str::to_owned).filter(|name| !name.is_empty());
         let name = given.or(generated).ok_or_else(|| {
             Refusal::invalid(&info, "", "metadata.name", "Required value: name or generateName is required")

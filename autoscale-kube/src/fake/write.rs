@@ -40,7 +40,8 @@ impl World {
         let info = self.info(kind)?;
         let inner = words(&new, "/metadata/name");
         if inner != key.name {
-            let message = format!("the name of the object ({inner}) does not match the name on the URL ({})", key.name);
+            let message =
+                format!("the name of the object ({inner}) does not match the name on the URL ({})", key.name);
             return Err(Refusal::bad_request(message));
         }
         let uid = text(&new, "/metadata/uid").map(str::to_owned);
@@ -56,7 +57,9 @@ impl World {
         if let Some(uid) = uid.filter(|uid| uid != is) {
             return Err(Refusal::other_uid(&info, &key.name, &uid, is));
         }
-        if text(&new, "/metadata/resourceVersion").is_none() && matches!(kind, K::LEASES | K::BUDGETS | K::DEFINITIONS) {
+        if text(&new, "/metadata/resourceVersion").is_none()
+            && matches!(kind, K::LEASES | K::BUDGETS | K::DEFINITIONS)
+        {
             let what = "Invalid value: 0x0: must be specified for an update";
             return Err(Refusal::invalid(&info, &key.name, "metadata.resourceVersion", what));
         }
@@ -116,10 +119,16 @@ impl World {
         put(&mut new, &["apiVersion"], info.api_version());
         put(&mut new, &["kind"], info.kind.clone());
         validate::check_update(info, &key.name, old, &new)?;
-        for field in
-            ["namespace", "uid", "resourceVersion", "creationTimestamp", "generation", "managedFields",
-             "deletionTimestamp", "deletionGracePeriodSeconds"]
-        {
+        for field in [
+            "namespace",
+            "uid",
+            "resourceVersion",
+            "creationTimestamp",
+            "generation",
+            "managedFields",
+            "deletionTimestamp",
+            "deletionGracePeriodSeconds",
+        ] {
             match old.pointer(&format!("/metadata/{field}")) {
                 Some(value) => put(&mut new, &["metadata", field], value.clone()),
                 None => drop(take(&mut new, &["metadata", field])),
@@ -209,7 +218,8 @@ impl World {
         for key in pods {
             self.update(K::PODS, &key, CONTROLLER_MANAGER, free);
         }
-        let namespaces: Vec<String> = self.store.range(K::NAMESPACES, None, None).map(|(key, _)| key.name.clone()).collect();
+        let namespaces: Vec<String> =
+            self.store.range(K::NAMESPACES, None, None).map(|(key, _)| key.name.clone()).collect();
         for key in namespaces.iter().flat_map(|namespace| self.sets_of(namespace, uid)).collect::<Vec<_>>() {
             self.update(K::REPLICA_SETS, &key, CONTROLLER_MANAGER, free);
         }

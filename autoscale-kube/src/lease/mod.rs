@@ -46,7 +46,8 @@ impl LeaseStore {
                     && !part.ends_with('-')
             };
             if text.len() > 253 || !text.split('.').all(label) {
-                let why = format!("{what} \"{text}\": expected lower-case letters, digits, dots and inner dashes");
+                let why =
+                    format!("{what} \"{text}\": expected lower-case letters, digits, dots and inner dashes");
                 return Err(Error::new(ErrorKind::Invalid, why));
             }
         }
@@ -72,7 +73,8 @@ impl LeaseStore {
             Some(failure) => return Err(failure.into_error(&attempted, "get leases", false)),
             None => {}
         }
-        let lease = answer.parse().map_err(|e| Error::new(ErrorKind::Unavailable, &attempted).with_source(e))?;
+        let lease =
+            answer.parse().map_err(|e| Error::new(ErrorKind::Unavailable, &attempted).with_source(e))?;
         Ok(Some((lease, answer.date)))
     }
 
@@ -154,8 +156,9 @@ impl StateStore for LeaseStore {
 
     async fn swap(&self, expected: &Expected, sealed: &Sealed) -> Result<Swapped, Error> {
         let attempted = format!("write Lease {}/{}", self.namespace, self.name);
-        let text = std::str::from_utf8(&sealed.bytes)
-            .map_err(|error| Error::new(ErrorKind::Invalid, "store a record that is no text").with_source(error))?;
+        let text = std::str::from_utf8(&sealed.bytes).map_err(|error| {
+            Error::new(ErrorKind::Invalid, "store a record that is no text").with_source(error)
+        })?;
         if text.len() + 1_024 + sealed.summary.text.len() > MAX_ANNOTATIONS {
             let why = format!("store a record of {} bytes: the limit is {MAX_ANNOTATIONS}", text.len());
             return Err(Error::new(ErrorKind::Invalid, why));

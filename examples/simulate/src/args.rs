@@ -4,16 +4,18 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use autoscale_core::data::policy::Policy;
 use autoscale_core::memory::Settings;
-use autoscale_core::sim::{Config, Faults, Scenario};
+use autoscale_core::sim::{Config, Faults, Scenario, scenario_policy};
 use autoscale_core::words::Span;
 use clap::Parser;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
+use crate::bad::Bad;
 use crate::command::Command;
 use crate::pods::PodList;
+use crate::policy::PolicyFile;
 use crate::shapes;
-use crate::table::Bad;
 use crate::trace::Trace;
 
 /// A run longer than this is a slip of the hand.
@@ -89,6 +91,13 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", requires = "pods")]
     shapes: Option<PathBuf>,
 
+    /// The policy to run under, in place of the scenario's own: a YAML, TOML or JSON file
+    ///
+    /// `simulate validate` says what is wrong with one, and what it says in words. What of it the simulated world does
+    /// not offer is named in the output.
+    #[arg(long, value_name = "FILE", conflicts_with = "pods")]
+    policy: Option<PathBuf>,
+
     /// Do not search for the static fleet to compare with: it runs the whole load several times
     ///
     /// Nor is it searched for with `--ticks`, whose length is not known before, with a list of pods, and for the
@@ -111,6 +120,27 @@ pub(crate) struct Args {
     #[arg(long, requires = "audit")]
     audit_all: bool,
 
+    /// Several policies under the same load and the same seeds, side by side in one table
+    ///
+    /// `default` is the scenario's own policy. Everything is read and checked before anything runs.
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["policy", "pods", "every_fault", "audit"])]
+    pub(crate) compare: Vec<PathBuf>,
+
+    /// How many seeds each policy of a comparison runs under, from --seed on
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "compare", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) seeds: u32,
+
+    /// Runs of a comparison at the same time, at most; what is printed does not depend on it [default: every core]
+    #[arg(long, value_name = "N", requires = "compare", value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub(crate) threads: Option<u32>,
+
+    /// Write a page for a browser: the fleet over time, and every decision with its reasons
+    ///
+    /// One file that needs nothing else, not even a network. Of a comparison it shows the first
+    /// seed of each policy, of at most 12.
+    #[arg(long, value_name = "FILE.html")]
+    report: Option<PathBuf>,
+
     /// Print one JSON object and nothing else
     #[arg(long)]
     json: bool,
@@ -123,21 +153,28 @@ const EXAMPLES: &str = "Examples:
   simulate --pods pods.csv --shapes machines.csv
   simulate --faults hostile --until 1d --no-static --audit run.log
   simulate replay run.log                        decides all of it again and compares
-  simulate explain run.log --at 3h --pool web    why it acted, or did not";
+  simulate explain run.log --at 3h --pool web    why it acted, or did not
+  simulate validate policy.yaml
+  simulate --trace requests.csv --policy policy.yaml --report run.html
+  simulate --trace requests.csv --compare default policy.yaml --seeds 5";
 
 /// A command line that has been understood.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Job {
     /// What is simulated.
     pub(crate) config: Config,
     /// Where the load came from.
     pub(crate) source: Source,
+    /// Where the policy came from; `None` is the scenario's own, or that of the machine types.
+    pub(crate) policy: Option<PathBuf>,
     /// Whether the static fleet is searched for.
     pub(crate) fleet: bool,
     /// Whether a fault that never happened is a failure.
     pub(crate) every_fault: bool,
     /// Where an audit log is written, and whether every tick is.
     pub(crate) audit: Option<(PathBuf, bool)>,
+    /// Where the page for a browser goes.
+    pub(crate) report: Option<PathBuf>,
     /// Whether JSON is wanted.
     pub(crate) json: bool,
 }
@@ -171,19 +208,32 @@ impl Args {
             peak_nodes,
             pods,
             shapes,
+            policy,
             no_static,
             every_fault,
             audit,
             audit_all,
+            compare: _,
+            seeds: _,
+            threads: _,
+            report,
             json,
         } = self;
+        let policy = policy.map(|path| PolicyFile::read(&path)).transpose();
         let mut config =
             Config::new(if trace.is_some() || pods.is_some() { Scenario::Steady } else { scenario });
         (config.seed, config.faults, config.scale, config.ticks) = (seed, faults, scale, ticks);
         config.until = until.unwrap_or(config.until);
         let mut source = Source::Scenario;
-        if let Some(path) = trace {
-            let trace = Trace::read(&path)?;
+        let read = trace.map(|path| Trace::read(&path).map(|trace| (path, trace))).transpose();
+        let (policy, trace) = match (policy, read) {
+            (Ok(policy), Ok(trace)) => (policy, trace),
+            (policy, trace) => {
+                return Err(Bad::Several([policy.err(), trace.err()].into_iter().flatten().collect()));
+            }
+        };
+        config.policy = policy.as_ref().map(|file| file.policy.clone());
+        if let Some((path, trace)) = trace {
             config.until = until.map_or(trace.length, |until| until.min(trace.length));
             not_too_long(&config, &path, trace.length)?;
             config.load = Some(trace.scaled_to(peak_nodes));
@@ -202,12 +252,20 @@ impl Args {
         }
         let small = config.pods.is_none() && config.scenario != Scenario::ThousandNodes;
         let fleet = !no_static && ticks.is_none() && small;
-        let audit = audit.map(|path| (path, audit_all));
-        Ok(Job { config, source, fleet, every_fault, audit, json })
+        let (audit, policy) = (audit.map(|path| (path, audit_all)), policy.map(|file| file.path));
+        if let Some(path) = &report {
+            crate::report::touch(path)?;
+        }
+        Ok(Job { config, source, policy, fleet, every_fault, audit, report, json })
     }
 }
 
 impl Job {
+    /// The policy that the run begins under.
+    pub(crate) fn policy(&self) -> Arc<Policy> {
+        self.config.policy.clone().unwrap_or_else(|| scenario_policy(&self.config))
+    }
+
     /// The name of the level of faults.
     pub(crate) fn level(&self) -> &'static str {
         LEVELS.iter().find(|(_, level)| *level == self.config.faults).map_or("?", |(name, _)| name)
@@ -235,7 +293,10 @@ impl fmt::Display for Job {
         if self.config.scale > 1 {
             write!(f, " --scale {}", self.config.scale)?;
         }
-        Ok(())
+        match &self.policy {
+            Some(path) => write!(f, " --policy {}", quoted(path)),
+            None => Ok(()),
+        }
     }
 }
 
@@ -247,7 +308,7 @@ fn not_too_long(config: &Config, path: &Path, length: Span) -> Result<(), Bad> {
 }
 
 /// A path as a shell takes it.
-fn quoted(path: &Path) -> String {
+pub(crate) fn quoted(path: &Path) -> String {
     let text = path.to_string_lossy();
     let plain = |c: char| c.is_alphanumeric() || "/._-+".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
@@ -274,74 +335,4 @@ fn length(text: &str) -> Result<Span, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use clap::CommandFactory;
-
-    fn job(line: &str) -> Job {
-        Args::try_parse_from(line.split_whitespace()).unwrap().into_job().unwrap()
-    }
-
-    #[test]
-    fn the_command_is_sound() {
-        Args::command().debug_assert();
-    }
-
-    #[test]
-    fn nothing_said_is_the_shop_for_a_week() {
-        let job = job("simulate");
-        assert_eq!(job.config.scenario, Scenario::Shop);
-        assert_eq!((job.config.seed, job.config.faults), (1, Faults::None));
-        assert_eq!(job.config.until.to_string(), "7d");
-        assert!(job.config.load.is_none() && !job.json);
-    }
-
-    #[test]
-    fn the_command_that_repeats_says_the_same() {
-        for line in [
-            "simulate --scenario flash-sale --seed 18446744073709551615 --faults mild --until 1h30m",
-            "simulate --scenario steady --seed 0 --faults none --until 366d",
-            "simulate --scenario spot-storm --seed 2 --faults hostile --ticks 5000 --scale 10",
-        ] {
-            let repeat = job(line).to_string();
-            assert_eq!(repeat, line.replace("simulate", "cargo run --release -p simulate --"));
-        }
-        for (_, level) in LEVELS {
-            let mut job = job("simulate");
-            job.config.faults = level;
-            assert_ne!(job.level(), "?");
-        }
-    }
-
-    #[test]
-    fn paths_are_quoted_for_a_shell() {
-        for (path, shown) in
-            [("a/b_1.csv", "a/b_1.csv"), ("a b", "'a b'"), ("it's", r"'it'\''s'"), ("", "''")]
-        {
-            assert_eq!(quoted(Path::new(path)), shown);
-        }
-    }
-
-    #[test]
-    fn refuses() {
-        for (line, reason) in [
-            ("simulate --scenario shopp", "shop"),
-            ("simulate --faults wild", "none, mild, hostile"),
-            ("simulate --until 10", "length of time with a unit"),
-            ("simulate --until 0s", "more than nothing"),
-            ("simulate --until 367d", "at most 366d"),
-            ("simulate --seed=-1", "--seed"),
-            ("simulate --peak-nodes 5", "--trace"),
-            ("simulate --trace a.csv --peak-nodes 0", "1..=1000"),
-            ("simulate --trace a.csv --scenario shop", "cannot be used with"),
-            ("simulate --pods a.csv", "--shapes"),
-            ("simulate --shapes a.csv", "--pods"),
-            ("simulate --pods a.csv --shapes b.csv --trace c.csv", "cannot be used with"),
-            ("simulate --pods a.csv --shapes b.csv --scale 2", "cannot be used with"),
-        ] {
-            let error = Args::try_parse_from(line.split_whitespace()).unwrap_err();
-            assert_eq!(error.exit_code(), 2, "{line}");
-            assert!(error.to_string().contains(reason), "{line}: {error}");
-        }
-    }
-}
+mod tests;

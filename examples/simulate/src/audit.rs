@@ -11,11 +11,11 @@ use autoscale_core::data::audit::{Broken, Entry, Head, MAX_LINE, Read, Reader};
 use autoscale_core::driver::{Auditor, Report as TickReport};
 use autoscale_core::file::{AuditFile, audit_files};
 use autoscale_core::ports::AuditLog;
-use autoscale_core::sim::{self, Observer, Report};
+use autoscale_core::sim::{self, Fleet, Happening, Observer, Report};
 use autoscale_core::words::{HolderId, Span, escape};
 
 use crate::args::Job;
-use crate::table::Bad;
+use crate::bad::Bad;
 
 /// Whose lines those of the simulator are.
 const WRITER: &str = "simulate";
@@ -74,6 +74,14 @@ impl Observer for Recorder<'_> {
             };
         }
         self.then.ticked(report);
+    }
+
+    fn happened(&mut self, at: Span, what: &Happening) {
+        self.then.happened(at, what);
+    }
+
+    fn counted(&mut self, fleet: &Fleet<'_>) {
+        self.then.counted(fleet);
     }
 }
 

@@ -3,6 +3,7 @@
 mod explain;
 mod replay;
 mod schema;
+mod validate;
 
 use std::io;
 
@@ -17,6 +18,8 @@ pub(crate) enum Command {
     Explain(Box<explain::Explain>),
     /// Print the JSON Schema of a policy, for editors and for checks of your own
     Schema(schema::Schema),
+    /// Check policies: every error with its line and column, else what they say in words
+    Validate(validate::Validate),
 }
 
 impl Command {
@@ -29,6 +32,7 @@ impl Command {
             Self::Replay(replay) => replay.run(out),
             Self::Explain(explain) => explain.run(out),
             Self::Schema(schema) => schema.run(out),
+            Self::Validate(validate) => validate.run(out),
         }
     }
 }

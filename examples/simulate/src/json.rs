@@ -23,7 +23,8 @@ mod tests {
             .filter_map(|line| line.strip_prefix("  \"").and_then(|rest| rest.split_once('"')))
             .map(|(key, _)| key)
             .collect();
-        let expected = "scenario trace peak_nodes pods shapes seed fault_level until ticks scale_ups scale_downs replacements \
+        let expected = "scenario trace peak_nodes pods shapes policy policy_hash not_simulated \
+            seed fault_level until ticks scale_ups scale_downs replacements \
             evictions pods_listed pods_made pods_ran unseatable unseatable_names pending_pod_minutes wait_p50_s wait_p95_s wait_p95_of_waiting_s node_hours \
             node_hours_by_purchase cost static_nodes static_pending_pod_minutes static_node_hours faults \
             invariants violations digest repeat";

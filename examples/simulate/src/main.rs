@@ -2,13 +2,19 @@
 
 mod args;
 mod audit;
+mod bad;
 mod chart;
 mod command;
+mod compare;
 mod json;
+mod limits;
 mod outcome;
 mod pods;
+mod policy;
 mod progress;
+mod report;
 mod shapes;
+mod summary;
 mod table;
 mod text;
 mod trace;
@@ -18,10 +24,12 @@ use std::process::ExitCode;
 
 use args::{Args, Job};
 use autoscale_core::sim as engine;
+use bad::Bad;
 use clap::Parser;
+use compare::Comparison;
 use outcome::Outcome;
 use progress::Progress;
-use table::Bad;
+use report::{Both, Section, Watch};
 
 /// What went well.
 const OK: u8 = 0;
@@ -35,7 +43,10 @@ fn main() -> ExitCode {
     let mut out = io::stdout().lock();
     let done = match args.command.take() {
         Some(command) => command.run(&mut out),
-        None => args.into_job().map_or_else(|bad| Ok(refuse(&bad)), |job| answer(&job, &mut out)),
+        None if args.compare.is_empty() => {
+            args.into_job().map_or_else(|bad| Ok(refuse(&bad)), |job| answer(&job, &mut out))
+        }
+        None => Comparison::read(args).map_or_else(|bad| Ok(refuse(&bad)), |all| all.run(&mut out)),
     };
     ExitCode::from(match done.and_then(|code| out.flush().map(|()| code)) {
         Ok(code) => code,
@@ -73,16 +84,29 @@ fn answer(job: &Job, out: &mut dyn Write) -> io::Result<u8> {
     Ok(code)
 }
 
+/// Runs the job, and writes the audit log and the page for a browser where they are wanted.
 fn simulate(job: &Job) -> Result<Outcome, Bad> {
     let mut progress = Progress::new(job.config.until);
-    let report = match &job.audit {
-        None => engine::run(&job.config, &mut progress),
-        Some((path, everything)) => audit::run(job, path, *everything, &mut progress)?,
+    let mut watch = job.report.is_some().then(|| Watch::new(job.config.until, 1));
+    let report = match &mut watch {
+        Some(watch) => run(job, &mut Both(&mut progress, watch))?,
+        None => run(job, &mut progress)?,
     };
     let fleet = job.fleet.then(|| {
         progress.searches();
         engine::smallest_static_fleet(&job.config, report.pending_pod_minutes)
     });
     progress.ends();
-    Ok(Outcome::new(job, report, fleet))
+    let outcome = Outcome::new(job, report, fleet);
+    if let (Some(path), Some(watch)) = (&job.report, watch) {
+        report::write(path, &[Section::new(&outcome, watch)])?;
+    }
+    Ok(outcome)
+}
+
+fn run(job: &Job, observer: &mut dyn engine::Observer) -> Result<engine::Report, Bad> {
+    match &job.audit {
+        Some((path, everything)) => audit::run(job, path, *everything, observer),
+        None => Ok(engine::run(&job.config, observer)),
+    }
 }

@@ -9,6 +9,7 @@ use serde::{Serialize, Serializer};
 
 use crate::args::{Job, Source};
 use crate::engine::{CRASH_POINTS, FAULT_ROWS, Faults, MILD_KINDS, Report, StaticFleet};
+use crate::limits::limits;
 
 /// Pods that fit on no machine type and are named.
 const NAMED: usize = 10;
@@ -25,6 +26,12 @@ pub(crate) struct Outcome {
     /// The list of pods in its place, and the machine types.
     pub(crate) pods: Option<String>,
     pub(crate) shapes: Option<String>,
+    /// The file of the policy; null is the scenario's own, or that of the machine types.
+    pub(crate) policy: Option<String>,
+    /// Its content hash.
+    pub(crate) policy_hash: String,
+    /// What of it makes no difference here, in words.
+    pub(crate) not_simulated: Vec<String>,
     pub(crate) seed: u64,
     /// The name of the level of faults.
     pub(crate) fault_level: &'static str,
@@ -151,6 +158,12 @@ impl Outcome {
             peak_nodes,
             pods,
             shapes,
+            policy: job.policy.as_ref().map(|path| path.display().to_string()),
+            policy_hash: job.policy().hash().to_string(),
+            not_simulated: match &job.policy {
+                Some(_) => limits(&job.policy(), &job.config),
+                None => Vec::new(),
+            },
             seed: job.config.seed,
             fault_level: job.level(),
             until: report.length,
@@ -174,7 +187,7 @@ impl Outcome {
             static_nodes: fleet.map(|fleet| fleet.nodes),
             static_pending_pod_minutes: fleet.map(|fleet| fleet.pending_pod_minutes),
             static_node_hours: fleet.map(|fleet| fleet.node_hours),
-            faults: every_fault(job.config.faults, report.faults),
+            faults: every_fault(job.config.faults, job.policy.is_none(), report.faults),
             invariants: Invariants {
                 checked: by_name.values().map(|count| count.checked).sum(),
                 broken: by_name.values().map(|count| count.broken).sum(),
@@ -236,6 +249,9 @@ impl Outcome {
             peak_nodes: None,
             pods: None,
             shapes: None,
+            policy: None,
+            policy_hash: "5ca1ab1e".to_owned(),
+            not_simulated: Vec::new(),
             seed: 1,
             fault_level: "mild",
             until: Span::from_mins(1_440),
@@ -288,14 +304,22 @@ impl Outcome {
     }
 }
 
-/// Every fault of a level by name, also those that never happened.
-fn every_fault(level: Faults, happened: BTreeMap<&'static str, u64>) -> BTreeMap<&'static str, u64> {
+/// Every fault of a level by name, also those that never happened. The scenario's own policy is one that people change.
+fn every_fault(
+    level: Faults,
+    own: bool,
+    happened: BTreeMap<&'static str, u64>,
+) -> BTreeMap<&'static str, u64> {
     let hostile = FAULT_ROWS
         .iter()
         .flat_map(|(_, names)| names.iter())
         .chain(CRASH_POINTS.iter().map(|(_, name)| name));
     let mut all: BTreeMap<&'static str, u64> = match level {
-        Faults::Hostile => hostile.chain(&MILD_KINDS).map(|name| (*name, 0)).collect(),
+        Faults::Hostile => hostile
+            .chain(&MILD_KINDS)
+            .filter(|name| own || !name.starts_with("policy-"))
+            .map(|name| (*name, 0))
+            .collect(),
         Faults::Mild => MILD_KINDS.iter().map(|name| (*name, 0)).collect(),
         _ => BTreeMap::new(),
     };

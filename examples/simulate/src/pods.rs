@@ -8,8 +8,9 @@ use autoscale_core::data::view::{Constraints, Operator, Requirement};
 use autoscale_core::sim::PodSpan;
 use autoscale_core::words::{Extended, Resources, Span, truncated};
 
+use crate::bad::Bad;
 use crate::shapes::{GPU, MODEL};
-use crate::table::{self, Bad, Reasons};
+use crate::table::{self, Reasons};
 
 /// The first line of every list.
 const HEADER: &str = "name,cpu_milli,memory_mib,num_gpu,gpu_milli,gpu_spec,qos,pod_phase,creation_time,deletion_time,\

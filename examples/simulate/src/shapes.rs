@@ -7,7 +7,8 @@ use std::sync::Arc;
 use autoscale_core::data::policy::{Policy, PoolBuilder, PoolPolicy, Purchase, Shape, When};
 use autoscale_core::words::{Fixed, PoolName, Resources, ShapeName, Span, truncated};
 
-use crate::table::{self, Bad, Reasons};
+use crate::bad::Bad;
+use crate::table::{self, Reasons};
 
 /// Thousandths of a GPU, as an extended resource. Whoever asks for several whole ones asks for their sum: that devices are
 /// shared is taken to mean that they can be divided at will.

@@ -1,72 +1,41 @@
 //! Files of comma-separated values, read strictly: a header, then rows, without quotes.
 
-use std::fmt;
 use std::fs::File;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use autoscale_core::words::truncated;
+
+use crate::bad::Bad;
 
 /// A larger file is a slip of the hand.
 const LARGEST: u64 = 256 << 20;
 
-/// Bad rows that are shown; the rest are counted.
-const SHOWN: usize = 20;
-
 /// Line and reason; no line where the file as a whole is meant.
 pub(crate) type Reasons = Vec<(Option<usize>, String)>;
-
-/// A file that cannot be used, and everything that is wrong with it.
-#[derive(Debug)]
-pub(crate) struct Bad {
-    path: PathBuf,
-    rows: Reasons,
-}
-
-impl Bad {
-    /// Something wrong with the file as a whole.
-    pub(crate) fn whole(path: &Path, reason: String) -> Self {
-        Self::of(path, vec![(None, reason)])
-    }
-
-    /// Everything that is wrong.
-    pub(crate) fn of(path: &Path, rows: Reasons) -> Self {
-        Self { path: path.to_owned(), rows }
-    }
-}
-
-/// One line for each bad row, as compilers print them: `FILE:LINE: reason`.
-impl fmt::Display for Bad {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let file = self.path.display();
-        for (index, (line, reason)) in self.rows.iter().take(SHOWN).enumerate() {
-            let end = if index == 0 { "" } else { "\n" };
-            match line {
-                Some(line) => write!(f, "{end}{file}:{line}: {reason}")?,
-                None => write!(f, "{end}{file}: {reason}")?,
-            }
-        }
-        match self.rows.len().saturating_sub(SHOWN) {
-            0 => Ok(()),
-            more => write!(f, "\nand {more} more"),
-        }
-    }
-}
 
 /// Reads a file and what is in it.
 ///
 /// # Errors
 /// What `parse` finds wrong, and a file that cannot be read.
 pub(crate) fn read<T>(path: &Path, parse: impl FnOnce(&[u8]) -> Result<T, Reasons>) -> Result<T, Bad> {
+    parse(&bytes(path, LARGEST)?).map_err(|rows| Bad::of(path, rows))
+}
+
+/// What is in a file of at most so many bytes.
+///
+/// # Errors
+/// A file that cannot be read, or is larger.
+pub(crate) fn bytes(path: &Path, largest: u64) -> Result<Vec<u8>, Bad> {
     let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes));
+    let read = File::open(path).and_then(|file| file.take(largest + 1).read_to_end(&mut bytes));
     if let Err(error) = read {
         return Err(Bad::whole(path, format!("cannot read: {error}")));
     }
-    if bytes.len() as u64 > LARGEST {
-        return Err(Bad::whole(path, format!("larger than {} MiB", LARGEST >> 20)));
+    if bytes.len() as u64 > largest {
+        return Err(Bad::whole(path, format!("larger than {} MiB", largest >> 20)));
     }
-    parse(&bytes).map_err(|rows| Bad::of(path, rows))
+    Ok(bytes)
 }
 
 /// Which of the headers the first line is, and the other lines with their numbers.
@@ -118,7 +87,10 @@ pub(crate) fn whole(name: &str, text: &str) -> Result<u64, String> {
 }
 
 /// The text of a file, without a byte-order mark.
-fn text_of(bytes: &[u8]) -> Result<&str, (usize, String)> {
+///
+/// # Errors
+/// Line and reason where it is no text.
+pub(crate) fn text_of(bytes: &[u8]) -> Result<&str, (usize, String)> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let line_of = |at: usize| 1 + bytes.iter().take(at).filter(|byte| **byte == b'\n').count();
     let text = std::str::from_utf8(bytes)

@@ -67,7 +67,7 @@ pub(crate) fn render(outcome: &Outcome, look: Look) -> String {
 /// How many decisions are printed; the last one is the last in which nothing was done.
 const TOLD: usize = 5;
 
-fn title(outcome: &Outcome) -> String {
+pub(crate) fn title(outcome: &Outcome) -> String {
     let load = match (&outcome.trace, outcome.peak_nodes) {
         (Some(file), Some(nodes)) => format!("{file}, at most {nodes} nodes of load"),
         _ => outcome.pods.as_ref().unwrap_or(&outcome.scenario).clone(),
@@ -126,6 +126,10 @@ fn lines(outcome: &Outcome) -> Vec<(&'static str, String)> {
         ("faults", faults(outcome)),
         ("invariants", invariants(&outcome.invariants)),
     ];
+    if let Some(file) = &outcome.policy {
+        lines.push(("policy", format!("{file}, {}", outcome.policy_hash)));
+    }
+    lines.extend(outcome.not_simulated.iter().map(|text| ("not simulated", text.clone())));
     lines.extend(pods(outcome).map(|text| ("pods", text)));
     lines
 }
@@ -192,7 +196,7 @@ fn counted(count: u64, thing: &str) -> String {
 }
 
 /// `1,234,567`.
-fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
@@ -209,7 +213,7 @@ fn entry(name: &str, text: &str, width: usize) -> String {
 }
 
 /// `text` after `head`, broken between words, its further lines beneath its first.
-fn hung(head: &str, text: &str, width: usize) -> String {
+pub(crate) fn hung(head: &str, text: &str, width: usize) -> String {
     let indent = head.chars().count();
     let (mut page, mut line) = (String::new(), head.to_owned());
     for paragraph in text.lines() {

@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
-use crate::table::{self, Bad, Reasons};
+use crate::bad::Bad;
+use crate::table::{self, Reasons};
 
 /// What one node offers, in thousandths of a CPU: the scale of every trace.
 pub(crate) const NODE_CPU_MILLI: u64 = 4_000;

@@ -60,7 +60,6 @@ impl PolicyErrors {
     }
 
     /// One error about a place in the text of a policy.
-    #[cfg(feature = "yaml")]
     pub(super) fn at(place: (u32, u32), value: String, expected: String) -> Self {
         Self::one(PolicyError { place: Some(place), path: "policy".to_owned(), value, expected })
     }

@@ -83,6 +83,13 @@ impl<'a> At<'a> {
         Self { path, raw: found.map(|(_, raw)| raw), kind, mark, offset, sink: self.sink }
     }
 
+    /// What stands under a key of a map, before anything else of the map is looked at.
+    pub(super) fn given(&self, key: &str) -> Option<Self> {
+        let Some(Raw::Map(entries)) = self.raw else { return None };
+        let (index, (_, raw)) = entries.iter().enumerate().find(|(_, (name, _))| name == key)?;
+        Some(self.under(key, self.kind, Some((index, raw))))
+    }
+
     /// Where the key of this place stands.
     fn key_offset(&self) -> usize {
         self.mark.map_or(self.offset, |mark| mark.key)

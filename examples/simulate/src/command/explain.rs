@@ -12,8 +12,8 @@ use autoscale_core::words::{PoolName, Span, Timestamp};
 use clap::Args;
 
 use crate::audit::{self, Recorder, Stopped};
+use crate::bad::Bad;
 use crate::progress::Progress;
-use crate::table::Bad;
 use crate::{BROKEN, OK, refuse};
 
 /// Says why it acted, why it did not, what it waits for and until when, from an audit log alone.

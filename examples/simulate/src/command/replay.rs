@@ -8,7 +8,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::audit::{self, Seen, Stopped};
-use crate::table::Bad;
+use crate::bad::Bad;
 use crate::{BAD_INPUT, BROKEN, OK, refuse};
 
 /// Decides everything in an audit log again and compares it byte for byte with what is recorded.

@@ -33,6 +33,13 @@ struct Context {
 }
 
 fn policy(at: &At<'_>) -> Option<Policy> {
+    // Of another version nothing else can be judged: its keys may mean something else.
+    if let Some(version) = at
+        .given("version")
+        .filter(|version| matches!(version.raw(), Some(Raw::Whole(number)) if *number != 1))
+    {
+        return version.wrong("1, the only version that is known here");
+    }
     let fields = at.fields()?;
     let version = fields.get("version");
     if version.raw() != Some(&Raw::Whole(1)) {

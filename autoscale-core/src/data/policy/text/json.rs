@@ -7,10 +7,11 @@ use crate::words::truncated;
 
 pub(super) fn read(text: &str) -> Result<(Raw, Mark), PolicyErrors> {
     let raw = serde_json::from_str(text).map_err(|error| {
-        let place = format!("line {}, column {}", error.line(), error.column());
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX).max(1);
+        let place = (count(error.line()), count(error.column()));
         let message = error.to_string();
         let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
-        PolicyErrors::whole(place, format!("JSON, but {}", truncated(message, 200)))
+        PolicyErrors::at(place, "unreadable".to_owned(), format!("JSON, but {}", truncated(message, 200)))
     })?;
     Ok((raw, Scan { bytes: text.as_bytes(), at: 0 }.value()))
 }

@@ -1,5 +1,6 @@
 //! A policy as text: JSON, and with the feature `yaml` also YAML and TOML.
 
+mod defaulted;
 mod json;
 #[cfg(feature = "yaml")]
 mod scalar;
@@ -53,6 +54,21 @@ impl PolicyFormat {
     }
 }
 
+/// What is written, and where.
+fn tree(text: &str, format: PolicyFormat) -> Result<(Raw, Mark), PolicyErrors> {
+    if text.len() > MAX_SIZE {
+        let expected = format!("at most {MAX_SIZE} bytes");
+        return Err(PolicyErrors::whole(format!("{} bytes", text.len()), expected));
+    }
+    match format {
+        PolicyFormat::Json => json::read(text),
+        #[cfg(feature = "yaml")]
+        PolicyFormat::Yaml => yaml::read(text),
+        #[cfg(feature = "yaml")]
+        PolicyFormat::Toml => toml::read(text),
+    }
+}
+
 impl Policy {
     /// Reads a policy from text of at most 1 MiB. To read a file, read its text and take the format of its path:
     ///
@@ -69,18 +85,23 @@ impl Policy {
     /// # Errors
     /// Everything that is wrong at once: line and column, where in the policy, what stands there and what was expected.
     pub fn parse(text: &str, format: PolicyFormat) -> Result<Self, PolicyErrors> {
-        if text.len() > MAX_SIZE {
-            let expected = format!("at most {MAX_SIZE} bytes");
-            return Err(PolicyErrors::whole(format!("{} bytes", text.len()), expected));
-        }
-        let (raw, mark): (Raw, Mark) = match format {
-            PolicyFormat::Json => json::read(text),
-            #[cfg(feature = "yaml")]
-            PolicyFormat::Yaml => yaml::read(text),
-            #[cfg(feature = "yaml")]
-            PolicyFormat::Toml => toml::read(text),
-        }?;
+        let (raw, mark) = tree(text, format)?;
         check(&raw, Some(Source { text, mark: &mark }))
+    }
+
+    /// Reads a policy from text as [`Policy::parse`] does, and says which of its settings the text leaves to their
+    /// defaults, each with its path and its value.
+    ///
+    /// # Errors
+    /// As of [`Policy::parse`].
+    pub fn parse_with_defaults(
+        text: &str,
+        format: PolicyFormat,
+    ) -> Result<(Self, Vec<(String, String)>), PolicyErrors> {
+        let (raw, mark) = tree(text, format)?;
+        let policy = check(&raw, Some(Source { text, mark: &mark }))?;
+        let defaults = defaulted::defaults(&raw, &super::write::canonical(&policy));
+        Ok((policy, defaults))
     }
 
     /// Reads a policy from JSON of at most 1 MiB.
