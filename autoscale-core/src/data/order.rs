@@ -143,6 +143,13 @@ pub struct ForgetOrder {
     pub not_after: Deadline,
 }
 
+impl ForgetOrder {
+    /// The Node object of that name, if it has that uid; sent at any time.
+    pub const fn new(node: NodeName, node_uid: NodeUid) -> Self {
+        Self { node, node_uid, not_after: Deadline::NEVER }
+    }
+}
+
 /// Why one pod did not leave.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

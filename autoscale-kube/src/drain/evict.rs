@@ -17,7 +17,7 @@ enum Asked {
     /// The whole pass fails: a permission is missing.
     Failed(Error),
     /// It was not sent any more.
-    Late(Error),
+    Late,
 }
 
 /// The body of one request: no grace period of ours, the pod has its own.
@@ -39,8 +39,8 @@ pub(super) async fn evict(
 ) -> Result<EvictPass, Error> {
     late()?;
     let ask = async |pod: &PodRef| {
-        if let Err(error) = late() {
-            return Asked::Late(error);
+        if late().is_err() {
+            return Asked::Late;
         }
         let path = format!("/api/v1/namespaces/{}/pods/{}/eviction", part(&pod.namespace), part(&pod.name));
         judge(connection.send(post(&path, &eviction(pod))).await, pod)
@@ -53,7 +53,7 @@ pub(super) async fn evict(
             Asked::Accepted => pass.accepted.push(uid),
             Asked::Gone => pass.gone.push(uid),
             Asked::Blocked(blocker) => pass.blocked.push((uid, blocker)),
-            Asked::Late(_) => pass.blocked.push((uid, other("the time for this pass was up"))),
+            Asked::Late => pass.blocked.push((uid, other("the time for this pass was up"))),
             Asked::Failed(error) => failed = failed.or(Some(error)),
         }
     }
