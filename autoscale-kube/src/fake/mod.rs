@@ -65,6 +65,7 @@ mod settings;
 mod store;
 mod validate;
 mod watch;
+mod wire;
 mod world;
 mod write;
 
@@ -74,3 +75,4 @@ pub use journal::{Count, Entry};
 pub use nodes::NodeSpec;
 pub use server::ApiServer;
 pub use settings::Settings;
+pub use wire::{ServeOptions, Serving};
