@@ -1,10 +1,18 @@
 //! The fake server between client and cluster: who may, what goes wrong, what is counted, plain HTTP.
 #![cfg(feature = "fake")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
 
 use std::time::Duration;
 
 use autoscale_core::words::Span;
-use autoscale_kube::fake::{ApiServer, Fault, NodeSpec, Permission, Requests, ServeOptions, Settings, Trouble, Weather};
+use autoscale_kube::fake::{
+    ApiServer, Fault, NodeSpec, Permission, Requests, ServeOptions, Settings, Trouble, Weather,
+};
 use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
 use kube::config::Config;
@@ -40,10 +48,10 @@ async fn a_user_may_do_what_its_roles_say_and_no_more() {
     assert_eq!(code(nodes.patch("n0", &PatchParams::default(), &label()).await), 200);
     assert_eq!(code(nodes.delete("n0", &DeleteParams::default()).await), 403);
     let used = server.permissions_used("system:serviceaccount:default:scaler");
-    assert_eq!(used.into_iter().collect::<Vec<_>>(), [
-        Permission::new("list", "", "nodes"),
-        Permission::new("patch", "", "nodes")
-    ]);
+    assert_eq!(
+        used.into_iter().collect::<Vec<_>>(),
+        [Permission::new("list", "", "nodes"), Permission::new("patch", "", "nodes")]
+    );
     server.deny("system:serviceaccount:default:scaler", Permission::new("list", "", "nodes"));
     assert_eq!(code(nodes.list(&ListParams::default()).await), 403);
     server.undo_denials("system:serviceaccount:default:scaler");
@@ -106,6 +114,15 @@ async fn troubles_are_what_they_are_called() {
         }
         assert_eq!(codes, [200, wanted, wanted, 200], "{trouble:?}");
     }
+    let first = nodes.list(&ListParams::default().limit(1)).await.unwrap();
+    assert_eq!(first.metadata.continue_, None);
+    server.add_node(NodeSpec::new("n1"));
+    let token = nodes.list(&ListParams::default().limit(1)).await.unwrap().metadata.continue_.unwrap();
+    server.add_fault(Fault::new("old", lists().query("continue="), Trouble::Expired));
+    let next = ListParams::default().limit(1).continue_token(&token);
+    let Err(Error::Api(gone)) = nodes.list(&next).await else { panic!("the token is as good as ever") };
+    let rest = next.continue_token(&gone.metadata.unwrap().continue_.unwrap());
+    assert_eq!(nodes.list(&rest).await.unwrap().items[0].name_any(), "n1");
     let other = Fault::new("other", lists().name("n9"), Trouble::Internal);
     server.add_fault(other);
     assert_eq!(code(nodes.list(&ListParams::default()).await), 200);
@@ -119,7 +136,8 @@ async fn a_delayed_request_waits_for_virtual_time() {
     let fault = Fault::new("slow", Requests::any(), Trouble::Delayed(Span::from_secs(10)));
     server.add_fault(fault);
     let nodes: Api<Node> = Api::all(server.client());
-    let list = tokio::spawn(async move { nodes.list(&ListParams::default()).await.map(|all| all.items.len()) });
+    let list =
+        tokio::spawn(async move { nodes.list(&ListParams::default()).await.map(|all| all.items.len()) });
     tokio::time::sleep(Duration::from_millis(20)).await;
     server.add_node(NodeSpec::new("n0"));
     server.advance(Span::from_secs(9));
@@ -197,7 +215,8 @@ async fn other_processes_reach_it_over_http() {
     let pod = json!({"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "x"}]}});
     let pods: Api<Pod> = Api::default_namespaced(client);
     pods.create(&Default::default(), &serde_json::from_value(pod).unwrap()).await.unwrap();
-    let running = kube::runtime::wait::await_condition(pods, "p", kube::runtime::conditions::is_pod_running());
+    let running =
+        kube::runtime::wait::await_condition(pods, "p", kube::runtime::conditions::is_pod_running());
     tokio::time::timeout(Duration::from_secs(20), running).await.expect("time passes by itself").unwrap();
     config.auth_info.token = Some("secret".to_owned().into());
     let scaler: Api<Node> = Api::all(Client::try_from(config.clone()).unwrap());

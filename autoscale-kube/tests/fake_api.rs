@@ -1,5 +1,11 @@
 //! The fake server as a client sees it: objects, versions, patches, pages, watches.
 #![cfg(feature = "fake")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
 
 use autoscale_core::words::Span;
 use autoscale_kube::fake::{ApiServer, NodeSpec, Settings};
@@ -8,8 +14,8 @@ use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{ConfigMap, Node, Pod};
 use kube::api::{
-    Api, DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy, WatchEvent,
-    WatchParams,
+    Api, DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy,
+    WatchEvent, WatchParams,
 };
 use kube::core::Status;
 use kube::runtime::{WatchStreamExt, watcher};
@@ -87,9 +93,15 @@ async fn merge_patches_test_versions_and_uids() {
     let (_, client) = with_nodes(1);
     let nodes: Api<Node> = Api::all(client);
     let stale = json!({"metadata": {"resourceVersion": "1", "labels": {"a": "b"}}});
-    assert_eq!(refusal(nodes.patch("n0", &PatchParams::default(), &Patch::Merge(stale)).await).reason, "Conflict");
+    assert_eq!(
+        refusal(nodes.patch("n0", &PatchParams::default(), &Patch::Merge(stale)).await).reason,
+        "Conflict"
+    );
     let other = json!({"metadata": {"uid": "other", "labels": {"a": "b"}}});
-    assert_eq!(refusal(nodes.patch("n0", &PatchParams::default(), &Patch::Merge(other)).await).reason, "Invalid");
+    assert_eq!(
+        refusal(nodes.patch("n0", &PatchParams::default(), &Patch::Merge(other)).await).reason,
+        "Invalid"
+    );
     let dry = PatchParams { dry_run: true, ..PatchParams::default() };
     let label = Patch::Merge(json!({"metadata": {"labels": {"a": "b"}}}));
     assert_eq!(nodes.patch("n0", &dry, &label).await.unwrap().labels()["a"], "b");
@@ -114,10 +126,12 @@ async fn pages_are_of_one_moment_until_it_is_forgotten() {
     assert_eq!(first.metadata.remaining_item_count, Some(6));
     server.add_node(NodeSpec::new("n35"));
     server.remove_node("n5");
-    let next = |token: &Option<String>| ListParams::default().limit(4).continue_token(token.as_ref().unwrap());
+    let next =
+        |token: &Option<String>| ListParams::default().limit(4).continue_token(token.as_ref().unwrap());
     let second = nodes.list(&next(&first.metadata.continue_)).await.unwrap();
     let third = nodes.list(&next(&second.metadata.continue_)).await.unwrap();
-    let names: Vec<_> = [&first, &second, &third].iter().flat_map(|page| page.iter().map(ResourceExt::name_any)).collect();
+    let names: Vec<_> =
+        [&first, &second, &third].iter().flat_map(|page| page.iter().map(ResourceExt::name_any)).collect();
     assert_eq!(names, (0..10).map(|at| format!("n{at}")).collect::<Vec<_>>());
     assert_eq!(third.metadata.continue_, None);
     assert_eq!(first.metadata.resource_version, third.metadata.resource_version);
@@ -145,7 +159,10 @@ async fn lists_are_by_label_and_field() {
     let on = |node: &str| ListParams::default().fields(&format!("spec.nodeName={node}"));
     assert_eq!(count(on("n0")).await + count(on("n1")).await, 5);
     assert_eq!(count(on("")).await, 0);
-    assert_eq!(count(ListParams::default().fields("status.phase=Running,spec.nodeName!=n0")).await, count(on("n1")).await);
+    assert_eq!(
+        count(ListParams::default().fields("status.phase=Running,spec.nodeName!=n0")).await,
+        count(on("n1")).await
+    );
     let elsewhere: Api<Pod> = Api::namespaced(client, "kube-system");
     assert!(elsewhere.list(&ListParams::default()).await.unwrap().items.is_empty());
 }
@@ -228,7 +245,8 @@ async fn owners_take_their_dependents_along_unless_told_not_to() {
         let deployments: Api<Deployment> = Api::default_namespaced(client.clone());
         let sets: Api<ReplicaSet> = Api::default_namespaced(client.clone());
         let pods: Api<Pod> = Api::default_namespaced(client);
-        let orphan = DeleteParams { propagation_policy: Some(PropagationPolicy::Orphan), ..DeleteParams::default() };
+        let orphan =
+            DeleteParams { propagation_policy: Some(PropagationPolicy::Orphan), ..DeleteParams::default() };
         deployments.delete("web", &orphan).await.unwrap();
         let set = sets.list(&ListParams::default()).await.unwrap().items[0].name_any();
         let params = DeleteParams { propagation_policy: Some(policy), ..DeleteParams::default() };
@@ -244,7 +262,8 @@ async fn names_are_generated_and_checked() {
     let server = ApiServer::new(Settings::default().with_seed(7));
     let maps: Api<ConfigMap> = Api::default_namespaced(server.client());
     let make = async |metadata: serde_json::Value| {
-        let map: ConfigMap = serde_json::from_value(json!({"metadata": metadata, "data": {"a": "b"}})).unwrap();
+        let map: ConfigMap =
+            serde_json::from_value(json!({"metadata": metadata, "data": {"a": "b"}})).unwrap();
         maps.create(&PostParams::default(), &map).await
     };
     let made = make(json!({"generateName": "m-"})).await.unwrap();
@@ -252,7 +271,11 @@ async fn names_are_generated_and_checked() {
     assert_eq!(refusal(make(json!({"name": "Not a name"})).await).code, 422);
     assert_eq!(refusal(make(json!({})).await).code, 422);
     let nowhere: Api<ConfigMap> = Api::namespaced(server.client(), "nowhere");
-    assert_eq!(refusal(nowhere.create(&PostParams::default(), &made).await).code, 400, "it says another namespace");
+    assert_eq!(
+        refusal(nowhere.create(&PostParams::default(), &made).await).code,
+        400,
+        "it says another namespace"
+    );
     let mut plain = made;
     plain.metadata.namespace = None;
     let lost = refusal(nowhere.create(&PostParams::default(), &plain).await);

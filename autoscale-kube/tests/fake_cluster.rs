@@ -1,5 +1,11 @@
 //! The cluster behind the fake server: controllers, scheduler, kubelets, budgets.
 #![cfg(feature = "fake")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
 
 use std::collections::BTreeSet;
 
@@ -7,7 +13,7 @@ use autoscale_core::words::Span;
 use autoscale_kube::fake::{ApiServer, NodeSpec, Settings};
 use k8s_openapi::api::core::v1::{Node, Pod};
 use k8s_openapi::api::policy::v1::{Eviction, PodDisruptionBudget};
-use kube::api::{Api, DeleteParams, EvictParams, ListParams, Preconditions, PostParams};
+use kube::api::{Api, DeleteParams, EvictParams, ListParams, PostParams, Preconditions};
 use kube::core::Status;
 use kube::{Error, ResourceExt};
 use serde_json::{Value, json};
@@ -16,7 +22,8 @@ const SECOND: Span = Span::from_secs(1);
 
 fn workload(kind: &str, name: &str, replicas: u32, spec: Value) -> Value {
     let version = if kind == "Job" { "batch/v1" } else { "apps/v1" };
-    let mut pod = json!({"containers": [{"name": "c", "image": "x", "resources": {"requests": {"cpu": "1"}}}]});
+    let mut pod =
+        json!({"containers": [{"name": "c", "image": "x", "resources": {"requests": {"cpu": "1"}}}]});
     pod.as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
     json!({"apiVersion": version, "kind": kind, "metadata": {"name": name}, "spec": {
         "replicas": replicas, "selector": {"matchLabels": {"app": name}},
@@ -52,9 +59,8 @@ async fn evict(pods: &Api<Pod>, name: &str, options: Option<DeleteParams>) -> Re
     let options = serde_json::to_value(options.unwrap_or_default()).unwrap();
     let body = json!({"metadata": {"name": name, "namespace": "default"}, "deleteOptions": options});
     let body: Eviction = serde_json::from_value(body).unwrap();
-    let answer = pods
-        .create_subresource::<Eviction, Status>("eviction", name, &PostParams::default(), &body)
-        .await;
+    let answer =
+        pods.create_subresource::<Eviction, Status>("eviction", name, &PostParams::default(), &body).await;
     match answer {
         Ok(status) => Ok(status),
         Err(Error::Api(status)) => Err(*status),
@@ -187,22 +193,34 @@ async fn a_lost_node_keeps_its_pods_for_five_minutes() {
 #[tokio::test]
 async fn the_scheduler_says_why_a_pod_waits() {
     let (server, pods) = cluster(2);
-    let labels = |server: &ApiServer| server.add_node(
-        NodeSpec::new("big").with_label("pool", "big").with_taint("dedicated", "x", "NoSchedule").with_allocatable("cpu", "64"),
-    );
+    let labels = |server: &ApiServer| {
+        server.add_node(
+            NodeSpec::new("big")
+                .with_label("pool", "big")
+                .with_taint("dedicated", "x", "NoSchedule")
+                .with_allocatable("cpu", "64"),
+        )
+    };
     let big = json!({"containers": [{"name": "c", "image": "x", "resources": {"requests": {"cpu": "16"}}}],
         "tolerations": [{"key": "dedicated", "operator": "Exists"}], "nodeSelector": {"pool": "big"}});
     server.create(workload("Deployment", "big", 1, big)).unwrap();
     let waiting = all(&pods).await.remove(0);
     let (status, message) = condition(&waiting, "PodScheduled").unwrap();
     assert_eq!(status, "False");
-    assert!(message.starts_with("0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector."), "{message}");
+    assert!(
+        message.starts_with("0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector."),
+        "{message}"
+    );
     labels(&server);
     server.advance(Span::from_secs(2));
     assert_eq!(node(&all(&pods).await[0]), "big");
     server.create(workload("Deployment", "more", 9, json!({}))).unwrap();
     let more = pods.list(&ListParams::default().labels("app=more")).await.unwrap().items;
-    assert_eq!(more.iter().filter(|pod| node(pod).is_empty()).count(), 1, "eight CPUs without the tainted node");
+    assert_eq!(
+        more.iter().filter(|pod| node(pod).is_empty()).count(),
+        1,
+        "eight CPUs without the tainted node"
+    );
     assert!(more.iter().all(|pod| node(pod) != "big"));
 }
 
@@ -214,7 +232,9 @@ async fn one_per_host_and_one_for_every_host() {
     server.create(workload("Deployment", "apart", 4, apart)).unwrap();
     server.create(workload("DaemonSet", "agent", 0, json!({}))).unwrap();
     server.advance(Span::from_secs(2));
-    let of = async |app: &str| pods.list(&ListParams::default().labels(&format!("app={app}"))).await.unwrap().items;
+    let of = async |app: &str| {
+        pods.list(&ListParams::default().labels(&format!("app={app}"))).await.unwrap().items
+    };
     let hosts = |pods: &[Pod]| pods.iter().map(node).filter(|name| !name.is_empty()).collect::<Vec<_>>();
     let apart = hosts(&of("apart").await);
     assert_eq!((apart.len(), apart.iter().collect::<BTreeSet<_>>().len()), (3, 3));
@@ -263,4 +283,21 @@ async fn a_new_template_replaces_the_pods() {
     server.advance(Span::from_mins(1));
     let now = all(&pods).await;
     assert_eq!((now.len(), now.iter().filter(|pod| pod.labels().contains_key("v")).count()), (3, 3));
+}
+
+#[tokio::test]
+async fn a_stage_is_set_in_two_lines() {
+    let (server, pods) = cluster(2);
+    let placed = server.run_pods("n1", "web", 3).unwrap();
+    server.allow_disruptions("web", 3, 1).unwrap();
+    assert!(placed.len() == 3 && placed.iter().all(|pod| pod["spec"]["nodeName"] == "n1"));
+    assert_eq!(allowed(&server, "web").await, 1);
+    assert_eq!((server.pods_on("n1").len(), server.pods_on("").len()), (3, 0));
+    assert!(server.is_open("n0") && !server.is_open("n9"));
+    assert!(server.run_pods("n1", "web", 1).is_err());
+    let name = placed[0]["metadata"]["name"].as_str().unwrap();
+    evict(&pods, name, None).await.unwrap();
+    assert!(pods.get(name).await.unwrap().metadata.deletion_timestamp.is_some(), "it takes a while to end");
+    server.run_pods("n9", "lost", 1).unwrap();
+    assert!(server.waiting()[0].1.contains("0/2 nodes are available"));
 }

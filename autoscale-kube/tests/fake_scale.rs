@@ -1,5 +1,11 @@
 //! The fake server with as many nodes and pods as a large cluster has.
 #![cfg(feature = "fake")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
 
 use std::time::Instant;
 

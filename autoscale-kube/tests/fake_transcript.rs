@@ -2,6 +2,12 @@
 //!
 //! The recording is no part of the repository: it lies in `shared/kube-transcript.jsonl` beside the workspace.
 #![cfg(feature = "fake")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -20,8 +26,22 @@ const WAITS: &[(usize, u64)] =
 
 /// Keys whose values are drawn or measured, and differ from run to run; they have to be there all the same.
 const VOLATILE: &[&str] = &[
-    "uid", "resourceVersion", "creationTimestamp", "lastTransitionTime", "lastHeartbeatTime", "startTime", "startedAt",
-    "timeAdded", "expirationTimestamp", "time", "token", "podIP", "ip", "pod-template-hash", "generateName", "nodeName",
+    "uid",
+    "resourceVersion",
+    "creationTimestamp",
+    "lastTransitionTime",
+    "lastHeartbeatTime",
+    "startTime",
+    "startedAt",
+    "timeAdded",
+    "expirationTimestamp",
+    "time",
+    "token",
+    "podIP",
+    "ip",
+    "pod-template-hash",
+    "generateName",
+    "nodeName",
 ];
 
 /// Where the fake differs, and why.
@@ -41,9 +61,11 @@ impl Names {
         if let (Some(there_items), Some(here_items)) = (there["items"].as_array(), here["items"].as_array()) {
             let name = |item: &Value| item["metadata"]["name"].as_str().unwrap_or_default().to_owned();
             let known: BTreeSet<&String> = self.0.values().collect();
-            let mut new_here: Vec<&Value> = here_items.iter().filter(|item| !known.contains(&name(item))).collect();
+            let mut new_here: Vec<&Value> =
+                here_items.iter().filter(|item| !known.contains(&name(item))).collect();
             new_here.reverse();
-            let new_there: Vec<&Value> = there_items.iter().filter(|item| !self.0.contains_key(&name(item))).collect();
+            let new_there: Vec<&Value> =
+                there_items.iter().filter(|item| !self.0.contains_key(&name(item))).collect();
             for item in new_there {
                 if let Some(found) = new_here.pop() {
                     self.learn_one(item, found);
@@ -55,17 +77,23 @@ impl Names {
     }
 
     fn learn_one(&mut self, there: &Value, here: &Value) {
-        for pointer in ["/metadata/name", "/metadata/uid", "/metadata/ownerReferences/0/name", "/status/token"] {
+        for pointer in
+            ["/metadata/name", "/metadata/uid", "/metadata/ownerReferences/0/name", "/status/token"]
+        {
             if let (Some(there), Some(here)) = (there.pointer(pointer), here.pointer(pointer)) {
                 self.note(there, here);
             }
         }
         // Versions and times are numbers that other things have too.
-        let version = |value: &Value| Some(json!(format!("rv-{}", value.pointer("/metadata/resourceVersion")?.as_str()?)));
+        let version = |value: &Value| {
+            Some(json!(format!("rv-{}", value.pointer("/metadata/resourceVersion")?.as_str()?)))
+        };
         if let (Some(there), Some(here)) = (version(there), version(here)) {
             self.note(&there, &here);
         }
-        if let (Some(uid), Some(made)) = (there.pointer("/metadata/uid"), here.pointer("/metadata/creationTimestamp")) {
+        if let (Some(uid), Some(made)) =
+            (there.pointer("/metadata/uid"), here.pointer("/metadata/creationTimestamp"))
+        {
             self.note(&json!(format!("made-{}", uid.as_str().unwrap())), made);
         }
     }
@@ -87,10 +115,13 @@ impl Names {
     fn translate_body(&self, there: &Value) -> Value {
         let mut body: Value = serde_json::from_str(&self.translate(&there.to_string())).unwrap();
         if let Some(version) = body.pointer_mut("/metadata/resourceVersion") {
-            let here = self.0.get(&format!("rv-{}", version.as_str().unwrap())).expect("a version seen before");
+            let here =
+                self.0.get(&format!("rv-{}", version.as_str().unwrap())).expect("a version seen before");
             *version = json!(here.strip_prefix("rv-").unwrap());
         }
-        if let (Some(made), Some(uid)) = (body.pointer_mut("/metadata/creationTimestamp"), there.pointer("/metadata/uid")) {
+        if let (Some(made), Some(uid)) =
+            (body.pointer_mut("/metadata/creationTimestamp"), there.pointer("/metadata/uid"))
+        {
             *made = json!(self.0[&format!("made-{}", uid.as_str().unwrap())]);
         }
         body
@@ -155,7 +186,8 @@ async fn ask(server: &ApiServer, names: &Names, pair: &Value) -> (u16, String, S
     let status = answer.status().as_u16();
     let bytes = answer.into_body().collect_bytes().await.unwrap();
     let text = String::from_utf8(bytes.to_vec()).unwrap();
-    let body = if kind.starts_with("application/json") { serde_json::from_str(&text).unwrap() } else { json!(text) };
+    let body =
+        if kind.starts_with("application/json") { serde_json::from_str(&text).unwrap() } else { json!(text) };
     (status, kind, retry, body)
 }
 

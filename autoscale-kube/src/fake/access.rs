@@ -116,7 +116,8 @@ impl World {
 
     fn rules_allow(&self, wish: &Wish<'_>, permission: &Permission, groups: &BTreeSet<String>) -> bool {
         let everywhere = self.store.range(K::CLUSTER_ROLE_BINDINGS, None, None);
-        let here = wish.route.namespace.as_deref().map(|at| self.store.range(K::ROLE_BINDINGS, Some(at), None));
+        let here =
+            wish.route.namespace.as_deref().map(|at| self.store.range(K::ROLE_BINDINGS, Some(at), None));
         let bindings = everywhere.chain(here.into_iter().flatten());
         let bound = bindings.filter(|(_, binding)| {
             list(binding, "/subjects").iter().any(|subject| names(subject, wish.user, groups))
@@ -139,9 +140,7 @@ fn names(subject: &Value, user: &str, groups: &BTreeSet<String>) -> bool {
     match words(subject, "/kind") {
         "User" => name == user,
         "Group" => groups.contains(name),
-        "ServiceAccount" => {
-            user == format!("system:serviceaccount:{}:{name}", words(subject, "/namespace"))
-        }
+        "ServiceAccount" => user == format!("system:serviceaccount:{}:{name}", words(subject, "/namespace")),
         _ => false,
     }
 }

@@ -40,7 +40,9 @@ impl Call {
             return Ok(json!({}));
         }
         serde_json::from_slice(&self.body).map_err(|error| {
-            Refusal::bad_request(format!("the object provided is unrecognized (must be of type JSON): {error}"))
+            Refusal::bad_request(format!(
+                "the object provided is unrecognized (must be of type JSON): {error}"
+            ))
         })
     }
 
@@ -63,7 +65,10 @@ impl World {
         let query = Query::parse(&call.query);
         let verb = route.verb(&call.method, &query)?;
         self.authorise(&Wish::new(user, verb, &route, &query))?;
-        let kind = self.kinds.find(&route.group, &route.version, &route.resource).ok_or_else(|| self.unknown(&route))?;
+        let kind = self
+            .kinds
+            .find(&route.group, &route.version, &route.resource)
+            .ok_or_else(|| self.unknown(&route))?;
         if kind == K::NODE_METRICS {
             let labels = query.get("labelSelector").unwrap_or_default();
             return json(200, &self.measure(&route, labels)?);
@@ -139,9 +144,13 @@ impl World {
         let change = Change { writer, dry: query.dry() };
         let code = |made: bool| if made { 201 } else { 200 };
         match (kind, sub, verb) {
-            (K::PODS, Some("eviction"), "create") => json(201, &self.evict(key, &call.object()?, query.dry())?),
+            (K::PODS, Some("eviction"), "create") => {
+                json(201, &self.evict(key, &call.object()?, query.dry())?)
+            }
             (K::PODS, Some("binding"), "create") => self.serve_binding(key, &call.object()?),
-            (K::SERVICE_ACCOUNTS, Some("token"), "create") => self.serve_token(key, &call.object()?, &manager),
+            (K::SERVICE_ACCOUNTS, Some("token"), "create") => {
+                self.serve_token(key, &call.object()?, &manager)
+            }
             (_, None, "get") => json(200, &*self.find(kind, &info, key)?),
             (_, Some("status"), "get") if info.status => json(200, &*self.find(kind, &info, key)?),
             (_, None, "delete") => {
@@ -159,7 +168,12 @@ impl World {
                 json(code(made), &*new)
             }
             (_, None | Some("status"), _) => Err(Refusal::method(&info)),
-            _ => Err(Refusal::new(404, "NotFound", "the server could not find the requested resource", json!({}))),
+            _ => Err(Refusal::new(
+                404,
+                "NotFound",
+                "the server could not find the requested resource",
+                json!({}),
+            )),
         }
     }
 
@@ -171,10 +185,18 @@ impl World {
                 "Operation cannot be fulfilled on pods/binding {:?}: pod {} is already assigned to node {node:?}",
                 key.name, key.name
             );
-            return Err(Refusal::new(409, "Conflict", message, super::refusal::named(&key.name, "", "pods/binding")));
+            return Err(Refusal::new(
+                409,
+                "Conflict",
+                message,
+                super::refusal::named(&key.name, "", "pods/binding"),
+            ));
         }
         self.bind(key, words(body, "/target/name"));
-        json(201, &json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}))
+        json(
+            201,
+            &json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}),
+        )
     }
 
     /// Makes a token for a ServiceAccount. It does not expire.
@@ -203,8 +225,11 @@ impl World {
     /// The few paths that are about no resource.
     fn plain(&self, call: &Call) -> Result<Reply> {
         match call.path.as_str() {
-            "/version" => json(200, &json!({"major": "1", "minor": "36", "gitVersion": "v1.36.2-fake",
-                "gitCommit": "", "gitTreeState": "", "buildDate": "", "goVersion": "", "compiler": "", "platform": ""})),
+            "/version" => json(
+                200,
+                &json!({"major": "1", "minor": "36", "gitVersion": "v1.36.2-fake",
+                "gitCommit": "", "gitTreeState": "", "buildDate": "", "goVersion": "", "compiler": "", "platform": ""}),
+            ),
             "/healthz" | "/livez" | "/readyz" => Ok(Reply::Json(200, b"ok".to_vec())),
             _ => Err(Refusal::no_path()),
         }

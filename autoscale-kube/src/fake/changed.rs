@@ -19,6 +19,7 @@ impl World {
             K::DEPLOYMENTS if new.is_some() => self.react(Task::Deployment(key.clone())),
             K::DAEMON_SETS if new.is_some() => self.react(Task::DaemonSet(key.clone())),
             K::REPLICA_SETS | K::CONTROLLERS | K::STATEFUL_SETS | K::JOBS => {
+                self.makers.change(kind, key, new, old);
                 if let Some(owner) = new.or(old).and_then(controller) {
                     self.tell(&key.namespace, owner);
                 }
@@ -53,7 +54,8 @@ impl World {
         let was = self.pods.change(key, new);
         let is = self.pods.get(key).cloned();
         let same = was.as_ref().zip(is.as_ref()).is_some_and(|(was, is)| {
-            (was.ready, was.deleting, was.finished, &was.labels) == (is.ready, is.deleting, is.finished, &is.labels)
+            (was.ready, was.deleting, was.finished, &was.labels)
+                == (is.ready, is.deleting, is.finished, &is.labels)
         });
         if !same {
             for budget in self.budgets.pod_changed(key, is.as_ref().map(|info| &info.labels)) {
@@ -130,7 +132,8 @@ impl World {
     }
 
     fn tell_daemons(&mut self) {
-        let daemons: Vec<Key> = self.store.range(K::DAEMON_SETS, None, None).map(|(key, _)| key.clone()).collect();
+        let daemons: Vec<Key> =
+            self.store.range(K::DAEMON_SETS, None, None).map(|(key, _)| key.clone()).collect();
         for key in daemons {
             self.react(Task::DaemonSet(key));
         }

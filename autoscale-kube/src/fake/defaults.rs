@@ -74,8 +74,16 @@ fn node(node: &mut Value) {
     }
     default(node, &["status", "daemonEndpoints"], json!({"kubeletEndpoint": {"Port": 0}}));
     for field in [
-        "machineID", "systemUUID", "bootID", "kernelVersion", "osImage", "containerRuntimeVersion",
-        "kubeletVersion", "kubeProxyVersion", "operatingSystem", "architecture",
+        "machineID",
+        "systemUUID",
+        "bootID",
+        "kernelVersion",
+        "osImage",
+        "containerRuntimeVersion",
+        "kubeletVersion",
+        "kubeProxyVersion",
+        "operatingSystem",
+        "architecture",
     ] {
         default(node, &["status", "nodeInfo", field], "");
     }
@@ -85,9 +93,10 @@ fn node(node: &mut Value) {
 fn common(spec: &mut Value) {
     for part in ["containers", "initContainers"] {
         for container in spec.get_mut(part).and_then(Value::as_array_mut).into_iter().flatten() {
-            let latest = words(container, "/image").rsplit('/').next().is_some_and(|name| {
-                !name.contains(':') || name.ends_with(":latest")
-            });
+            let latest = words(container, "/image")
+                .rsplit('/')
+                .next()
+                .is_some_and(|name| !name.contains(':') || name.ends_with(":latest"));
             default(container, &["resources"], json!({}));
             default(container, &["terminationMessagePath"], "/dev/termination-log");
             default(container, &["terminationMessagePolicy"], "File");
@@ -131,7 +140,8 @@ fn pod(world: &mut World, pod: &mut Value) {
         };
         let tolerations = array(slot(spec, &["tolerations"]));
         if !tolerations.iter().any(bears) {
-            let five_minutes = json!({"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300});
+            let five_minutes =
+                json!({"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300});
             tolerations.push(five_minutes);
         }
     }
@@ -163,7 +173,9 @@ fn quality(spec: &Value) -> &'static str {
         container.pointer(part).and_then(Value::as_object).is_none_or(serde_json::Map::is_empty)
     };
     let containers = list(spec, "/containers");
-    let asks = |container: &Value| !empty(container, "/resources/requests") || !empty(container, "/resources/limits");
+    let asks = |container: &Value| {
+        !empty(container, "/resources/requests") || !empty(container, "/resources/limits")
+    };
     let full = |container: &Value| {
         let part = |name: &str| container.pointer(&format!("/resources/{name}")).cloned().unwrap_or_default();
         let (limits, requests) = (part("limits"), part("requests"));
@@ -185,6 +197,7 @@ fn definition(definition: &mut Value) {
     default(definition, &["spec", "conversion", "strategy"], "None");
     let stored = list(definition, "/spec/versions").iter().filter(|version| flag(version, "/storage"));
     let stored: Vec<Value> = stored.filter_map(|version| version.get("name").cloned()).collect();
-    let status = json!({"conditions": null, "acceptedNames": {"plural": "", "kind": ""}, "storedVersions": stored});
+    let status =
+        json!({"conditions": null, "acceptedNames": {"plural": "", "kind": ""}, "storedVersions": stored});
     object(definition).insert("status".to_owned(), status);
 }

@@ -20,7 +20,8 @@ impl World {
         let info = self.info(K::PODS)?;
         let inner = words(body, "/metadata/name");
         if inner != key.name {
-            let message = format!("name in URL does not match name in Eviction object: {} != {inner}", key.name);
+            let message =
+                format!("name in URL does not match name in Eviction object: {} != {inner}", key.name);
             return Err(Refusal::bad_request(message));
         }
         let options = body.get("deleteOptions").cloned().unwrap_or_else(|| json!({}));
@@ -64,7 +65,8 @@ impl World {
         let Some(budget) = self.store.get(K::BUDGETS, at).cloned() else { return Ok(()) };
         let status = |field: &str| number(&budget, &format!("/status/{field}")).unwrap_or_default();
         if condition(pod, "Ready") != Some("True") {
-            let healthy = status("currentHealthy") >= status("desiredHealthy") && status("desiredHealthy") > 0;
+            let healthy =
+                status("currentHealthy") >= status("desiredHealthy") && status("desiredHealthy") > 0;
             if healthy || words(&budget, "/spec/unhealthyPodEvictionPolicy") == "AlwaysAllow" {
                 return Ok(());
             }
@@ -76,7 +78,8 @@ impl World {
         }
         if status("disruptionsAllowed") < 1 {
             let (needs, has) = (status("desiredHealthy"), status("currentHealthy"));
-            let cause = format!("The disruption budget {name} needs {needs} healthy pods and has {has} currently");
+            let cause =
+                format!("The disruption budget {name} needs {needs} healthy pods and has {has} currently");
             return Err(over_budget(&cause, 0));
         }
         if !dry {

@@ -97,7 +97,8 @@ impl Requests {
 
     fn cover(&self, entry: &Entry) -> bool {
         let Self { verb, group, resource, name, user, query } = self;
-        let same = |wanted: &Option<String>, found: &str| wanted.as_ref().is_none_or(|wanted| wanted == found);
+        let same =
+            |wanted: &Option<String>, found: &str| wanted.as_ref().is_none_or(|wanted| wanted == found);
         same(verb, &entry.verb)
             && same(group, &entry.group)
             && same(resource, &entry.permission().resource)

@@ -40,7 +40,8 @@ impl Ask {
         });
         let anti = list(pod, &format!("/spec/affinity/podAntiAffinity/{required}")).iter();
         let hosts = anti.filter(|term| words(term, "/topologyKey") == "kubernetes.io/hostname");
-        let claims = list(pod, "/spec/volumes").iter().map(|volume| words(volume, "/persistentVolumeClaim/claimName"));
+        let claims =
+            list(pod, "/spec/volumes").iter().map(|volume| words(volume, "/persistentVolumeClaim/claimName"));
         let volume = |claim: &str| {
             let claim = world.store.get(K::CLAIMS, &Key::new(key.namespace.as_str(), claim))?;
             let volume = world.store.get(K::VOLUMES, &Key::global(words(claim, "/spec/volumeName")))?;

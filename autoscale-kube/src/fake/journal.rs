@@ -82,7 +82,8 @@ impl Journal {
 
     /// What a user was allowed and used.
     pub(super) fn used(&self, user: &str) -> BTreeSet<Permission> {
-        let allowed = |entry: &&Entry| entry.user == user && entry.status != 403 && !entry.resource.is_empty();
+        let allowed =
+            |entry: &&Entry| entry.user == user && entry.status != 403 && !entry.resource.is_empty();
         self.entries.iter().filter(allowed).map(Entry::permission).collect()
     }
 }

@@ -117,7 +117,8 @@ impl Kinds {
     }
 
     pub(super) fn find(&self, group: &str, version: &str, plural: &str) -> Option<K> {
-        let same = |info: &Arc<KindInfo>| info.plural == plural && info.group == group && info.version == version;
+        let same =
+            |info: &Arc<KindInfo>| info.plural == plural && info.group == group && info.version == version;
         self.0.iter().position(same).map(K)
     }
 

@@ -27,7 +27,12 @@ pub(super) fn well(now: &str) -> Value {
     };
     json!([
         one("Ready", "True", "KubeletReady", "kubelet is posting ready status"),
-        one("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+        one(
+            "MemoryPressure",
+            "False",
+            "KubeletHasSufficientMemory",
+            "kubelet has sufficient memory available"
+        ),
         one("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
         one("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
         one("NetworkUnavailable", "False", "RouteCreated", "RouteController created a route"),
@@ -94,16 +99,21 @@ impl World {
         self.update(K::PODS, key, CONTROLLER_STATUS, |pod| {
             if words(pod, "/status/phase") == "Running" {
                 let status = if ready { "True" } else { "False" };
-                set_condition(pod, json!({
-                    "type": "Ready", "status": status, "lastProbeTime": null, "lastTransitionTime": now,
-                }));
+                set_condition(
+                    pod,
+                    json!({
+                        "type": "Ready", "status": status, "lastProbeTime": null, "lastTransitionTime": now,
+                    }),
+                );
             }
         });
     }
 
     /// The containers of a pod run.
     pub(super) fn pod_up(&mut self, key: &Key, uid: &str) {
-        let Some(info) = self.pods.get(key).filter(|info| info.uid == uid && !info.deleting && !info.finished) else {
+        let Some(info) =
+            self.pods.get(key).filter(|info| info.uid == uid && !info.deleting && !info.finished)
+        else {
             return;
         };
         if self.silent.contains(&info.node) || !self.nodes.get(&info.node).is_some_and(|node| node.ready) {
@@ -116,9 +126,11 @@ impl World {
                 "name": container.get("name"), "state": {"running": {"startedAt": now}}, "lastState": {},
                 "ready": true, "restartCount": 0, "image": container.get("image"), "imageID": "",
             })).collect();
-            let conditions = ["Initialized", "Ready", "ContainersReady", "PodScheduled"].map(|kind| json!({
-                "type": kind, "status": "True", "lastProbeTime": null, "lastTransitionTime": now,
-            }));
+            let conditions = ["Initialized", "Ready", "ContainersReady", "PodScheduled"].map(|kind| {
+                json!({
+                    "type": kind, "status": "True", "lastProbeTime": null, "lastTransitionTime": now,
+                })
+            });
             let status = slot(pod, &["status"]);
             put(status, &["phase"], "Running");
             put(status, &["conditions"], conditions.to_vec());
@@ -148,17 +160,21 @@ impl World {
         let now = self.now.to_string();
         self.update(K::PODS, key, KUBELET_STATUS, |pod| {
             put(pod, &["status", "phase"], if well { "Succeeded" } else { "Failed" });
-            set_condition(pod, json!({
-                "type": "Ready", "status": "False", "lastProbeTime": null, "lastTransitionTime": now,
-                "reason": "PodCompleted",
-            }));
+            set_condition(
+                pod,
+                json!({
+                    "type": "Ready", "status": "False", "lastProbeTime": null, "lastTransitionTime": now,
+                    "reason": "PodCompleted",
+                }),
+            );
         });
     }
 
     /// The containers of a pod that is being deleted have ended.
     pub(super) fn pod_end(&mut self, key: &Key, uid: &str) {
         let Some(info) = self.pods.get(key).filter(|info| info.uid == uid && info.deleting) else { return };
-        let held = self.store.get(K::PODS, key).is_some_and(|pod| !list(pod, "/metadata/finalizers").is_empty());
+        let held =
+            self.store.get(K::PODS, key).is_some_and(|pod| !list(pod, "/metadata/finalizers").is_empty());
         if !held && !self.silent.contains(&info.node) {
             self.remove(K::PODS, key);
         }
@@ -186,7 +202,8 @@ impl World {
     /// Gives a node the taints that its condition asks for, and lets the pods go that do not bear them.
     pub(super) fn taint_node(&mut self, name: &str) {
         let (now, key) = (self.now.to_string(), Key::global(name));
-        let seen = |node: &Value| node.pointer("/metadata/annotations/node.alpha.kubernetes.io~1ttl").is_some();
+        let seen =
+            |node: &Value| node.pointer("/metadata/annotations/node.alpha.kubernetes.io~1ttl").is_some();
         if self.store.get(K::NODES, &key).is_some_and(|node| !seen(node)) {
             // Another controller's work, before that of the one for taints.
             self.update(K::NODES, &key, CONTROLLER_MANAGER, |node| {
@@ -227,7 +244,9 @@ impl World {
     /// Deletes a pod that cannot bear the taints of its node any longer; looks again later if it can for now.
     fn judge_taints(&mut self, key: &Key, later: bool) {
         let Some(pod) = self.store.get(K::PODS, key).cloned() else { return };
-        let Some(node) = self.store.get(K::NODES, &Key::global(words(&pod, "/spec/nodeName"))) else { return };
+        let Some(node) = self.store.get(K::NODES, &Key::global(words(&pod, "/spec/nodeName"))) else {
+            return;
+        };
         let taints = list(node, "/spec/taints").iter().filter(|taint| words(taint, "/effect") == "NoExecute");
         let spans = taints.filter_map(|taint| {
             let (key, value) = (words(taint, "/key"), words(taint, "/value"));

@@ -116,7 +116,8 @@ impl World {
         let rest = items.len() - end.min(items.len());
         let token = (rest > 0).then(|| {
             let id = snapshot.unwrap_or_else(|| self.keep(kind, version, items));
-            let last = page.last().map(|last| (words(last, "/metadata/namespace"), words(last, "/metadata/name")));
+            let last =
+                page.last().map(|last| (words(last, "/metadata/namespace"), words(last, "/metadata/name")));
             let (namespace, name) = last.unwrap_or_default();
             format!("{id}.{end}.{namespace}/{name}")
         });

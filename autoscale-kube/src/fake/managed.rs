@@ -9,14 +9,22 @@ use super::world::Writer;
 /// Whether an object that somebody sends has any field to manage.
 pub(super) fn has_fields(object: &Value) -> bool {
     let parts = object.as_object().into_iter().flatten();
-    let mut rest = parts.filter(|(key, _)| !matches!(key.as_str(), "apiVersion" | "kind" | "metadata" | "status"));
+    let mut rest =
+        parts.filter(|(key, _)| !matches!(key.as_str(), "apiVersion" | "kind" | "metadata" | "status"));
     let meta = ["labels", "annotations", "ownerReferences", "finalizers", "generateName"];
     rest.any(|(_, value)| !value.is_null())
-        || meta.iter().any(|field| object.pointer(&format!("/metadata/{field}")).is_some_and(|at| !at.is_null()))
+        || meta
+            .iter()
+            .any(|field| object.pointer(&format!("/metadata/{field}")).is_some_and(|at| !at.is_null()))
 }
 
 /// Notes who wrote last, and when.
-pub(super) fn sign(object: &mut Value, (manager, subresource): Writer<'_>, api_version: &str, now: Timestamp) {
+pub(super) fn sign(
+    object: &mut Value,
+    (manager, subresource): Writer<'_>,
+    api_version: &str,
+    now: Timestamp,
+) {
     let entries = array(slot(object, &["metadata", "managedFields"]));
     let same = |entry: &&mut Value| {
         words(entry, "/manager") == manager && text(entry, "/subresource") == subresource

@@ -62,6 +62,7 @@ mod select;
 mod server;
 mod service;
 mod settings;
+mod stage;
 mod store;
 mod validate;
 mod watch;

@@ -200,10 +200,12 @@ mod tests {
 
     #[test]
     fn a_strategic_merge_joins_lists_by_their_key() {
-        let object = json!({"spec": {"taints": [{"key": "a", "effect": "NoSchedule"}, {"key": "b"}], "args": [1]}});
+        let object =
+            json!({"spec": {"taints": [{"key": "a", "effect": "NoSchedule"}, {"key": "b"}], "args": [1]}});
         let patch = json!({"spec": {"args": [2], "taints": [
             {"key": "a", "effect": "NoExecute"}, {"key": "c"}, {"key": "b", "$patch": "delete"}]}});
-        let wanted = json!({"spec": {"taints": [{"key": "a", "effect": "NoExecute"}, {"key": "c"}], "args": [2]}});
+        let wanted =
+            json!({"spec": {"taints": [{"key": "a", "effect": "NoExecute"}, {"key": "c"}], "args": [2]}});
         assert_eq!(patched(Form::Strategic, object, patch), Some(wanted));
     }
 

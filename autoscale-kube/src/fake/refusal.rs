@@ -57,7 +57,13 @@ impl Refusal {
     }
 
     /// A precondition of a deletion does not hold.
-    pub(super) fn precondition(info: &KindInfo, name: &str, what: &str, asked: &str, found: &str) -> Box<Self> {
+    pub(super) fn precondition(
+        info: &KindInfo,
+        name: &str,
+        what: &str,
+        asked: &str,
+        found: &str,
+    ) -> Box<Self> {
         let end = if what == "UID" { "deleted and then recreated" } else { "modified" };
         let message = format!(
             "Operation cannot be fulfilled on {} {name:?}: the {what} in the precondition ({asked}) does not \

@@ -128,7 +128,8 @@ impl World {
             }
             *reasons.entry(reason).or_default() += 1;
         }
-        let mut parts: Vec<String> = reasons.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
+        let mut parts: Vec<String> =
+            reasons.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
         parts.sort();
         let mut after = Vec::new();
         if hopeless > 0 {
@@ -156,9 +157,12 @@ impl World {
                 put(&mut pod, &["metadata", "labels", label], value.as_str());
             }
         }
-        set_condition(&mut pod, json!({
-            "type": "PodScheduled", "status": "True", "lastProbeTime": null, "lastTransitionTime": now,
-        }));
+        set_condition(
+            &mut pod,
+            json!({
+                "type": "PodScheduled", "status": "True", "lastProbeTime": null, "lastTransitionTime": now,
+            }),
+        );
         self.commit(K::PODS, key, pod);
     }
 
@@ -181,14 +185,12 @@ pub(super) fn set_condition(object: &mut Value, mut condition: Value) {
     let kind = words(&condition, "/type").to_owned();
     match conditions.iter_mut().find(|at| words(at, "/type") == kind) {
         Some(at) => {
-            if words(at, "/status") == words(&condition, "/status") {
-                if let Some(since) = at.get("lastTransitionTime") {
-                    put(&mut condition, &["lastTransitionTime"], since.clone());
-                }
+            let same = words(at, "/status") == words(&condition, "/status");
+            if let Some(since) = at.get("lastTransitionTime").filter(|_| same) {
+                put(&mut condition, &["lastTransitionTime"], since.clone());
             }
             *at = condition;
         }
         None => conditions.push(condition),
     }
 }
-

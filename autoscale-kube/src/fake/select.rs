@@ -48,7 +48,8 @@ impl Labels {
             .collect();
         for expression in list(selector, "/matchExpressions") {
             let key = words(expression, "/key").to_owned();
-            let values = list(expression, "/values").iter().filter_map(Value::as_str).map(str::to_owned).collect();
+            let values =
+                list(expression, "/values").iter().filter_map(Value::as_str).map(str::to_owned).collect();
             needs.push(match words(expression, "/operator") {
                 "In" => Need::In(key, values),
                 "NotIn" => Need::NotIn(key, values),
@@ -134,7 +135,9 @@ impl Fields {
             Some((pointer, same, value.trim().to_owned()))
         };
         let parts = text.split(',').filter(|part| !part.trim().is_empty());
-        let bad = |part: &str| Refusal::bad_request(format!("invalid selector: {part:?}; can't understand {part:?}"));
+        let bad = |part: &str| {
+            Refusal::bad_request(format!("invalid selector: {part:?}; can't understand {part:?}"))
+        };
         parts.map(|part| term(part).ok_or_else(|| bad(part))).collect::<Result<_>>().map(Self)
     }
 

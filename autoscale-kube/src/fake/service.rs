@@ -52,13 +52,27 @@ impl tower::Service<Request<kube::client::Body>> for Front {
 }
 
 /// A request in the server's own words.
-pub(super) fn call(method: String, path: &str, query: Option<&str>, headers: &HeaderMap, body: Vec<u8>) -> Call {
+pub(super) fn call(
+    method: String,
+    path: &str,
+    query: Option<&str>,
+    headers: &HeaderMap,
+    body: Vec<u8>,
+) -> Call {
     let text = |name: header::HeaderName| {
         headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
     };
     let token = text(header::AUTHORIZATION).strip_prefix("Bearer ").map(str::to_owned);
     let (content_type, agent) = (text(header::CONTENT_TYPE), text(header::USER_AGENT));
-    Call { method, path: path.to_owned(), query: query.unwrap_or_default().to_owned(), content_type, agent, token, body }
+    Call {
+        method,
+        path: path.to_owned(),
+        query: query.unwrap_or_default().to_owned(),
+        content_type,
+        agent,
+        token,
+        body,
+    }
 }
 
 fn broken() -> BoxError {
@@ -127,8 +141,12 @@ impl Front {
             }
             Some(Trouble::Internal) => Some(Refusal::internal("the fake was told to fail")),
             Some(Trouble::Unavailable) => Some(Refusal::unavailable()),
-            Some(Trouble::Expired) if call.query.contains("continue=") => Some(super::list::expired_token("")),
-            Some(Trouble::Expired) => Some(Refusal::expired("The resourceVersion for the provided watch is too old.")),
+            Some(Trouble::Expired) if call.query.contains("continue=") => {
+                Some(super::list::expired_token(&later(&call.query)))
+            }
+            Some(Trouble::Expired) => {
+                Some(Refusal::expired("The resourceVersion for the provided watch is too old."))
+            }
             Some(Trouble::FailureAsSuccess) => {
                 let mut refusal = Refusal::internal("the fake was told to fail");
                 refusal.code = 200;
@@ -181,6 +199,13 @@ impl Front {
         });
         StreamBody::new(lines).boxed_unsync()
     }
+}
+
+/// A token for the rest of a list, as it is then.
+fn later(query: &str) -> String {
+    let query = Query::parse(query);
+    let last = query.get("continue").and_then(|token| token.splitn(3, '.').nth(2)).unwrap_or("/");
+    format!("0.0.{last}")
 }
 
 /// The first half, and then nothing more.

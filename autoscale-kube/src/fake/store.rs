@@ -126,7 +126,8 @@ impl Store {
         if table.is_some_and(|table| version < table.compacted) {
             return None;
         }
-        let start = table.map_or(0, |table| table.history.partition_point(|change| change.version <= version));
+        let start =
+            table.map_or(0, |table| table.history.partition_point(|change| change.version <= version));
         Some(table.into_iter().flat_map(move |table| table.history.range(start..)))
     }
 
@@ -142,10 +143,9 @@ impl Store {
 impl Table {
     fn remember(&mut self, change: Change) {
         self.history.push_back(change);
-        if self.history.len() > HISTORY {
-            if let Some(forgotten) = self.history.pop_front() {
-                self.compacted = forgotten.version;
-            }
+        let forgotten = if self.history.len() > HISTORY { self.history.pop_front() } else { None };
+        if let Some(forgotten) = forgotten {
+            self.compacted = forgotten.version;
         }
     }
 }

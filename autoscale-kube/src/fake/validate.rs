@@ -11,11 +11,17 @@ pub(super) fn check(info: &KindInfo, name: &str, object: &Value) -> Result<()> {
     let letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');
     let roles = info.group == "rbac.authorization.k8s.io";
     let edges = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let plain = name.len() <= 253 && name.chars().all(letter) && name.starts_with(edges) && name.ends_with(edges);
+    let plain =
+        name.len() <= 253 && name.chars().all(letter) && name.starts_with(edges) && name.ends_with(edges);
     if !roles && !plain {
         let rule = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', \
                     and must start and end with an alphanumeric character";
-        return Err(Refusal::invalid(info, name, "metadata.name", &format!("Invalid value: {name:?}: {rule}")));
+        return Err(Refusal::invalid(
+            info,
+            name,
+            "metadata.name",
+            &format!("Invalid value: {name:?}: {rule}"),
+        ));
     }
     match &info.custom {
         Some(schema) => fits(info, name, "", schema, object),

@@ -12,8 +12,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 use super::access::ADMIN;
-use super::service::{Body, Front, call};
 use super::server::ApiServer;
+use super::service::{Body, Front, call};
 
 /// How often virtual time is brought up to the wall clock.
 const STEP: Duration = Duration::from_millis(20);
@@ -128,7 +128,8 @@ async fn converse(stream: TcpStream, front: &Front) -> io::Result<()> {
         }
         let mut body = vec![0; length];
         stream.read_exact(&mut body).await?;
-        let (path, query) = target.split_once('?').map_or((target.as_str(), None), |(path, query)| (path, Some(query)));
+        let (path, query) =
+            target.split_once('?').map_or((target.as_str(), None), |(path, query)| (path, Some(query)));
         let call = call(method, path, query, &headers, body);
         // A lost answer is a connection that breaks.
         let answer = front.answer(call).await.map_err(io::Error::other)?;
@@ -145,7 +146,8 @@ async fn read_head(stream: &mut BufReader<TcpStream>) -> io::Result<Option<(Stri
         return Ok(None);
     }
     let mut words = line.split_whitespace();
-    let (method, target) = (words.next().ok_or_else(bad)?.to_owned(), words.next().ok_or_else(bad)?.to_owned());
+    let (method, target) =
+        (words.next().ok_or_else(bad)?.to_owned(), words.next().ok_or_else(bad)?.to_owned());
     let mut headers = HeaderMap::new();
     loop {
         let mut line = String::new();

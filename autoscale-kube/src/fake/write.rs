@@ -40,7 +40,8 @@ impl World {
         let info = self.info(kind)?;
         let inner = words(&new, "/metadata/name");
         if inner != key.name {
-            let message = format!("the name of the object ({inner}) does not match the name on the URL ({})", key.name);
+            let message =
+                format!("the name of the object ({inner}) does not match the name on the URL ({})", key.name);
             return Err(Refusal::bad_request(message));
         }
         let uid = text(&new, "/metadata/uid").map(str::to_owned);
@@ -56,7 +57,9 @@ impl World {
         if let Some(uid) = uid.filter(|uid| uid != is) {
             return Err(Refusal::other_uid(&info, &key.name, &uid, is));
         }
-        if text(&new, "/metadata/resourceVersion").is_none() && matches!(kind, K::LEASES | K::BUDGETS | K::DEFINITIONS) {
+        if text(&new, "/metadata/resourceVersion").is_none()
+            && matches!(kind, K::LEASES | K::BUDGETS | K::DEFINITIONS)
+        {
             let what = "Invalid value: 0x0: must be specified for an update";
             return Err(Refusal::invalid(&info, &key.name, "metadata.resourceVersion", what));
         }
@@ -116,10 +119,16 @@ impl World {
         put(&mut new, &["apiVersion"], info.api_version());
         put(&mut new, &["kind"], info.kind.clone());
         validate::check_update(info, &key.name, old, &new)?;
-        for field in
-            ["namespace", "uid", "resourceVersion", "creationTimestamp", "generation", "managedFields",
-             "deletionTimestamp", "deletionGracePeriodSeconds"]
-        {
+        for field in [
+            "namespace",
+            "uid",
+            "resourceVersion",
+            "creationTimestamp",
+            "generation",
+            "managedFields",
+            "deletionTimestamp",
+            "deletionGracePeriodSeconds",
+        ] {
             match old.pointer(&format!("/metadata/{field}")) {
                 Some(value) => put(&mut new, &["metadata", field], value.clone()),
                 None => drop(take(&mut new, &["metadata", field])),
@@ -187,19 +196,10 @@ impl World {
         let pods: Vec<Key> = self.pods.owned(&uid).map(|(key, _)| key.clone()).collect();
         pods.iter().for_each(|key| self.delete_pod(key));
         if words(owner, "/kind") == "Deployment" {
-            for key in self.sets_of(words(owner, "/metadata/namespace"), &uid) {
+            for key in self.makers.sets(&uid) {
                 self.remove(K::REPLICA_SETS, &key);
             }
         }
-    }
-
-    /// The ReplicaSets that an owner controls.
-    pub(super) fn sets_of(&self, namespace: &str, uid: &str) -> Vec<Key> {
-        let owned = |object: &Value| {
-            super::index::controller(object).is_some_and(|owner| words(owner, "/uid") == uid)
-        };
-        let sets = self.store.range(K::REPLICA_SETS, Some(namespace), None);
-        sets.filter(|(_, set)| owned(set)).map(|(key, _)| key.clone()).collect()
     }
 
     /// Lets the dependents of an owner stay when it goes.
@@ -209,8 +209,7 @@ impl World {
         for key in pods {
             self.update(K::PODS, &key, CONTROLLER_MANAGER, free);
         }
-        let namespaces: Vec<String> = self.store.range(K::NAMESPACES, None, None).map(|(key, _)| key.name.clone()).collect();
-        for key in namespaces.iter().flat_map(|namespace| self.sets_of(namespace, uid)).collect::<Vec<_>>() {
+        for key in self.makers.sets(uid) {
             self.update(K::REPLICA_SETS, &key, CONTROLLER_MANAGER, free);
         }
     }

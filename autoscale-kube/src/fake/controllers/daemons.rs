@@ -68,7 +68,8 @@ impl World {
     fn pinned(&self, pod: &Key) -> String {
         let required = "requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms";
         let pod = self.store.get(K::PODS, pod);
-        let terms = pod.map(|pod| list(pod, &format!("/spec/affinity/nodeAffinity/{required}"))).unwrap_or_default();
+        let terms =
+            pod.map(|pod| list(pod, &format!("/spec/affinity/nodeAffinity/{required}"))).unwrap_or_default();
         let fields = terms.iter().flat_map(|term| list(term, "/matchFields"));
         let names = fields.flat_map(|field| list(field, "/values")).filter_map(Value::as_str);
         names.map(str::to_owned).next().unwrap_or_default()

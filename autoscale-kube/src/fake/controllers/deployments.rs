@@ -24,11 +24,15 @@ impl World {
             self.scale(&current, replicas);
         }
         let ready = |set: &Key, world: &Self| {
-            world.store.get(K::REPLICA_SETS, set).and_then(|set| number(set, "/status/readyReplicas")).unwrap_or(0)
+            world
+                .store
+                .get(K::REPLICA_SETS, set)
+                .and_then(|set| number(set, "/status/readyReplicas"))
+                .unwrap_or(0)
         };
         let all_ready = ready(&current, self) >= replicas;
         let (mut count, mut up) = (0, 0);
-        for set in self.sets_of(&key.namespace, words(&deployment, "/metadata/uid")) {
+        for set in self.makers.sets(words(&deployment, "/metadata/uid")) {
             if set != current && all_ready {
                 self.scale(&set, 0);
             }
@@ -36,7 +40,8 @@ impl World {
             let object = self.store.get(K::REPLICA_SETS, &set);
             count += object.and_then(|set| number(set, "/status/replicas")).unwrap_or(0);
         }
-        let updated = self.store.get(K::REPLICA_SETS, &current).and_then(|set| number(set, "/status/replicas"));
+        let updated =
+            self.store.get(K::REPLICA_SETS, &current).and_then(|set| number(set, "/status/replicas"));
         let generation = number(&deployment, "/metadata/generation").unwrap_or(1);
         self.update(K::DEPLOYMENTS, key, CONTROLLER_STATUS, |deployment| {
             let status = slot(deployment, &["status"]);
@@ -58,7 +63,9 @@ impl World {
     }
 
     fn scale(&mut self, set: &Key, replicas: i64) {
-        self.update(K::REPLICA_SETS, set, CONTROLLER_MANAGER, |set| put(set, &["spec", "replicas"], replicas));
+        self.update(K::REPLICA_SETS, set, CONTROLLER_MANAGER, |set| {
+            put(set, &["spec", "replicas"], replicas)
+        });
     }
 
     fn make_set(&mut self, deployment: &Value, key: &Key, hash: &str, replicas: i64) {

@@ -27,7 +27,9 @@ impl World {
             put(&mut pod, &["spec"], spec.clone());
         }
         for field in ["labels", "annotations"] {
-            if let Some(map) = owner.pointer(&format!("/spec/template/metadata/{field}")).filter(|map| map.is_object()) {
+            if let Some(map) =
+                owner.pointer(&format!("/spec/template/metadata/{field}")).filter(|map| map.is_object())
+            {
                 put(&mut pod, &["metadata", field], map.clone());
             }
         }
@@ -48,7 +50,8 @@ impl World {
 
 /// Lets a pod be scheduled to one node only.
 fn pin(pod: &mut Value, node: &str) {
-    let affinity = slot(pod, &["spec", "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution"]);
+    let affinity =
+        slot(pod, &["spec", "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution"]);
     let fields = json!([{"key": "metadata.name", "operator": "In", "values": [node]}]);
     let terms = array(slot(affinity, &["nodeSelectorTerms"]));
     if terms.is_empty() {

@@ -85,7 +85,8 @@ impl World {
         self.update(K::JOBS, key, CONTROLLER_STATUS, |job| {
             put(job, &["status", "succeeded"], done);
             if done >= completions {
-                let complete = serde_json::json!({"type": "Complete", "status": "True", "lastTransitionTime": now});
+                let complete =
+                    serde_json::json!({"type": "Complete", "status": "True", "lastTransitionTime": now});
                 super::super::scheduler::set_condition(job, complete);
             }
         });
