@@ -2,6 +2,12 @@
 //!
 //! The recording is no part of the repository: it lies in `shared/kube-transcript.jsonl` beside the workspace.
 #![cfg(feature = "fake")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -16,7 +22,7 @@ const RECORDING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/kube-
 
 /// Where the recording waited until something had happened: before which pair, and how many seconds here.
 const WAITS: &[(usize, u64)] =
-    &[(3, 1), (10, 1), (13, 5), (15, 1), (18, 1), (22, 5), (43, 1), (46, 1), (47, 1)];
+    &[(3, 1), (10, 1), (13, 5), (15, 1), (18, 1), (21, 1), (22, 5), (43, 1), (46, 1), (47, 1)];
 
 /// Keys whose values are drawn or measured, and differ from run to run; they have to be there all the same.
 const VOLATILE: &[&str] = &[
@@ -71,16 +77,24 @@ impl Names {
     }
 
     fn learn_one(&mut self, there: &Value, here: &Value) {
-        for pointer in ["/metadata/name", "/metadata/uid", "/status/token"] {
+        for pointer in
+            ["/metadata/name", "/metadata/uid", "/metadata/ownerReferences/0/name", "/status/token"]
+        {
             if let (Some(there), Some(here)) = (there.pointer(pointer), here.pointer(pointer)) {
                 self.note(there, here);
             }
         }
+        // Versions and times are numbers that other things have too.
         let version = |value: &Value| {
             Some(json!(format!("rv-{}", value.pointer("/metadata/resourceVersion")?.as_str()?)))
         };
         if let (Some(there), Some(here)) = (version(there), version(here)) {
             self.note(&there, &here);
+        }
+        if let (Some(uid), Some(made)) =
+            (there.pointer("/metadata/uid"), here.pointer("/metadata/creationTimestamp"))
+        {
+            self.note(&json!(format!("made-{}", uid.as_str().unwrap())), made);
         }
     }
 
@@ -92,16 +106,23 @@ impl Names {
 
     /// A text of the recording in the names of this run.
     fn translate(&self, text: &str) -> String {
-        let long = self.0.iter().filter(|(there, _)| there.len() > 12);
-        long.fold(text.to_owned(), |text, (there, here)| text.replace(there.as_str(), here))
+        let mut long: Vec<_> = self.0.iter().filter(|(there, _)| there.len() > 11).collect();
+        // A name may begin with another.
+        long.sort_by_key(|(there, _)| std::cmp::Reverse(there.len()));
+        long.into_iter().fold(text.to_owned(), |text, (there, here)| text.replace(there.as_str(), here))
     }
 
-    fn translate_body(&self, body: &Value) -> Value {
-        let mut body: Value = serde_json::from_str(&self.translate(&body.to_string())).unwrap();
+    fn translate_body(&self, there: &Value) -> Value {
+        let mut body: Value = serde_json::from_str(&self.translate(&there.to_string())).unwrap();
         if let Some(version) = body.pointer_mut("/metadata/resourceVersion") {
             let here =
                 self.0.get(&format!("rv-{}", version.as_str().unwrap())).expect("a version seen before");
             *version = json!(here.strip_prefix("rv-").unwrap());
+        }
+        if let (Some(made), Some(uid)) =
+            (body.pointer_mut("/metadata/creationTimestamp"), there.pointer("/metadata/uid"))
+        {
+            *made = json!(self.0[&format!("made-{}", uid.as_str().unwrap())]);
         }
         body
     }

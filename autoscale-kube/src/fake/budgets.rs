@@ -110,7 +110,7 @@ impl World {
             .map(|(pod, until)| (pod.name.clone(), json!(until.before(PATIENCE).to_string())))
             .collect();
         let spec = object.get("spec").cloned().unwrap_or_default();
-        let wanted = || owners.iter().map(|owner| self.scale_of(&key.namespace, owner)).sum::<u64>();
+        let wanted = || owners.iter().map(|owner| self.scale_of(owner)).sum::<u64>();
         let (expected, desired) = match (spec.get("maxUnavailable"), spec.get("minAvailable")) {
             (Some(most), _) => {
                 let wanted = wanted();
@@ -159,12 +159,9 @@ impl World {
     }
 
     /// How many pods the controller of that uid wants; none if it is not there.
-    fn scale_of(&self, namespace: &str, owner: &str) -> u64 {
-        let kinds = [K::REPLICA_SETS, K::STATEFUL_SETS, K::CONTROLLERS];
-        let sets = kinds.into_iter().flat_map(|kind| self.store.range(kind, Some(namespace), None));
-        let found = sets.map(|(_, set)| set).find(|set| words(set, "/metadata/uid") == owner);
-        let replicas = found.and_then(|set| number(set, "/spec/replicas"));
-        replicas.map_or(0, i64::unsigned_abs)
+    fn scale_of(&self, owner: &str) -> u64 {
+        let object = self.makers.get(owner).and_then(|(kind, key)| self.store.get(*kind, key));
+        object.and_then(|object| number(object, "/spec/replicas")).map_or(0, i64::unsigned_abs)
     }
 }
 

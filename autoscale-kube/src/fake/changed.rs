@@ -19,6 +19,7 @@ impl World {
             K::DEPLOYMENTS if new.is_some() => self.react(Task::Deployment(key.clone())),
             K::DAEMON_SETS if new.is_some() => self.react(Task::DaemonSet(key.clone())),
             K::REPLICA_SETS | K::CONTROLLERS | K::STATEFUL_SETS | K::JOBS => {
+                self.makers.change(kind, key, new, old);
                 if let Some(owner) = new.or(old).and_then(controller) {
                     self.tell(&key.namespace, owner);
                 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::json::{flag, list, milli, text, texts, units, words};
+use super::kinds::K;
 use super::store::Key;
 
 /// Amounts of what nodes offer and pods ask for.
@@ -126,7 +127,7 @@ pub(super) fn condition<'v>(object: &'v Value, kind: &str) -> Option<&'v str> {
     found.and_then(|at| text(at, "/status"))
 }
 
-/// Whether a label selector could pick it, by one label.
+/// The names of some objects of a kind.
 pub(super) type Keys = BTreeSet<Key>;
 
 /// The pods.
@@ -168,11 +169,8 @@ impl Pods {
         if let Some(old) = &old {
             unlink(&mut self.by_node, &old.node, key);
             unlink(&mut self.by_owner, &old.owner, key);
-            if !old.finished && !old.node.is_empty() {
-                if let Some(used) = self.used.get_mut(&old.node) {
-                    used.subtract(&old.ask);
-                }
-            }
+            let used = self.used.get_mut(&old.node).filter(|_| !old.finished && !old.node.is_empty());
+            used.into_iter().for_each(|used| used.subtract(&old.ask));
         }
         if let Some(pod) = pod {
             let new = PodInfo::of(pod);
@@ -192,6 +190,39 @@ fn unlink(index: &mut BTreeMap<String, Keys>, at: &str, key: &Key) {
         keys.remove(key);
         if keys.is_empty() {
             index.remove(at);
+        }
+    }
+}
+
+/// What makes pods: by uid, and ReplicaSets by their owner.
+#[derive(Debug, Default)]
+pub(super) struct Makers {
+    by_uid: BTreeMap<String, (K, Key)>,
+    owned: BTreeMap<String, Keys>,
+}
+
+impl Makers {
+    pub(super) fn get(&self, uid: &str) -> Option<&(K, Key)> {
+        self.by_uid.get(uid)
+    }
+
+    /// The ReplicaSets that the owner of that uid controls.
+    pub(super) fn sets(&self, owner: &str) -> Vec<Key> {
+        self.owned.get(owner).into_iter().flatten().cloned().collect()
+    }
+
+    /// Takes over a change.
+    pub(super) fn change(&mut self, kind: K, key: &Key, new: Option<&Value>, old: Option<&Value>) {
+        let owner = |object: &Value| controller(object).map(|owner| words(owner, "/uid").to_owned());
+        if let Some(old) = old {
+            self.by_uid.remove(words(old, "/metadata/uid"));
+            owner(old).iter().for_each(|owner| unlink(&mut self.owned, owner, key));
+        }
+        if let Some(new) = new {
+            self.by_uid.insert(words(new, "/metadata/uid").to_owned(), (kind, key.clone()));
+            if let Some(owner) = owner(new) {
+                self.owned.entry(owner).or_default().insert(key.clone());
+            }
         }
     }
 }

@@ -62,9 +62,11 @@ mod select;
 mod server;
 mod service;
 mod settings;
+mod stage;
 mod store;
 mod validate;
 mod watch;
+mod wire;
 mod world;
 mod write;
 
@@ -74,3 +76,4 @@ pub use journal::{Count, Entry};
 pub use nodes::NodeSpec;
 pub use server::ApiServer;
 pub use settings::Settings;
+pub use wire::{ServeOptions, Serving};

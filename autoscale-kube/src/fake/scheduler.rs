@@ -185,10 +185,9 @@ pub(super) fn set_condition(object: &mut Value, mut condition: Value) {
     let kind = words(&condition, "/type").to_owned();
     match conditions.iter_mut().find(|at| words(at, "/type") == kind) {
         Some(at) => {
-            if words(at, "/status") == words(&condition, "/status") {
-                if let Some(since) = at.get("lastTransitionTime") {
-                    put(&mut condition, &["lastTransitionTime"], since.clone());
-                }
+            let same = words(at, "/status") == words(&condition, "/status");
+            if let Some(since) = at.get("lastTransitionTime").filter(|_| same) {
+                put(&mut condition, &["lastTransitionTime"], since.clone());
             }
             *at = condition;
         }

@@ -87,7 +87,8 @@ impl ApiServer {
         result
     }
 
-    /// A client of the user `admin`, who may do everything. Its default namespace is `default`.
+    /// A client of the user `admin`, who may do everything. Its default namespace is `default`. Clients have to be made
+    /// in a runtime of tokio.
     pub fn client(&self) -> Client {
         self.client_as(ADMIN)
     }

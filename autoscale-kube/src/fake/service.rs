@@ -142,7 +142,7 @@ impl Front {
             Some(Trouble::Internal) => Some(Refusal::internal("the fake was told to fail")),
             Some(Trouble::Unavailable) => Some(Refusal::unavailable()),
             Some(Trouble::Expired) if call.query.contains("continue=") => {
-                Some(super::list::expired_token(""))
+                Some(super::list::expired_token(&later(&call.query)))
             }
             Some(Trouble::Expired) => {
                 Some(Refusal::expired("The resourceVersion for the provided watch is too old."))
@@ -199,6 +199,13 @@ impl Front {
         });
         StreamBody::new(lines).boxed_unsync()
     }
+}
+
+/// A token for the rest of a list, as it is then.
+fn later(query: &str) -> String {
+    let query = Query::parse(query);
+    let last = query.get("continue").and_then(|token| token.splitn(3, '.').nth(2)).unwrap_or("/");
+    format!("0.0.{last}")
 }
 
 /// The first half, and then nothing more.

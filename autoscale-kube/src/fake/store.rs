@@ -143,10 +143,9 @@ impl Store {
 impl Table {
     fn remember(&mut self, change: Change) {
         self.history.push_back(change);
-        if self.history.len() > HISTORY {
-            if let Some(forgotten) = self.history.pop_front() {
-                self.compacted = forgotten.version;
-            }
+        let forgotten = if self.history.len() > HISTORY { self.history.pop_front() } else { None };
+        if let Some(forgotten) = forgotten {
+            self.compacted = forgotten.version;
         }
     }
 }

@@ -10,7 +10,7 @@ use super::access::Access;
 use super::agenda::{Agenda, Event, Task};
 use super::budgets::Budgets;
 use super::faults::Faults;
-use super::index::{NodeInfo, Pods};
+use super::index::{Makers, NodeInfo, Pods};
 use super::journal::Journal;
 use super::json::{list, number, object, put, slot, text, words};
 use super::kinds::{K, KindInfo, Kinds};
@@ -32,6 +32,7 @@ pub(super) struct World {
     pub(super) store: Store,
     pub(super) agenda: Agenda,
     pub(super) pods: Pods,
+    pub(super) makers: Makers,
     pub(super) nodes: BTreeMap<String, NodeInfo>,
     /// Nodes whose kubelet says nothing.
     pub(super) silent: std::collections::BTreeSet<String>,
@@ -63,6 +64,7 @@ impl World {
             store: Store::default(),
             agenda: Agenda::default(),
             pods: Pods::default(),
+            makers: Makers::default(),
             nodes: BTreeMap::new(),
             silent: std::collections::BTreeSet::new(),
             budgets: Budgets::default(),

@@ -196,19 +196,10 @@ impl World {
         let pods: Vec<Key> = self.pods.owned(&uid).map(|(key, _)| key.clone()).collect();
         pods.iter().for_each(|key| self.delete_pod(key));
         if words(owner, "/kind") == "Deployment" {
-            for key in self.sets_of(words(owner, "/metadata/namespace"), &uid) {
+            for key in self.makers.sets(&uid) {
                 self.remove(K::REPLICA_SETS, &key);
             }
         }
-    }
-
-    /// The ReplicaSets that an owner controls.
-    pub(super) fn sets_of(&self, namespace: &str, uid: &str) -> Vec<Key> {
-        let owned = |object: &Value| {
-            super::index::controller(object).is_some_and(|owner| words(owner, "/uid") == uid)
-        };
-        let sets = self.store.range(K::REPLICA_SETS, Some(namespace), None);
-        sets.filter(|(_, set)| owned(set)).map(|(key, _)| key.clone()).collect()
     }
 
     /// Lets the dependents of an owner stay when it goes.
@@ -218,9 +209,7 @@ impl World {
         for key in pods {
             self.update(K::PODS, &key, CONTROLLER_MANAGER, free);
         }
-        let namespaces: Vec<String> =
-            self.store.range(K::NAMESPACES, None, None).map(|(key, _)| key.name.clone()).collect();
-        for key in namespaces.iter().flat_map(|namespace| self.sets_of(namespace, uid)).collect::<Vec<_>>() {
+        for key in self.makers.sets(uid) {
             self.update(K::REPLICA_SETS, &key, CONTROLLER_MANAGER, free);
         }
     }

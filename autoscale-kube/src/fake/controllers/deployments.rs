@@ -32,7 +32,7 @@ impl World {
         };
         let all_ready = ready(&current, self) >= replicas;
         let (mut count, mut up) = (0, 0);
-        for set in self.sets_of(&key.namespace, words(&deployment, "/metadata/uid")) {
+        for set in self.makers.sets(words(&deployment, "/metadata/uid")) {
             if set != current && all_ready {
                 self.scale(&set, 0);
             }
