@@ -51,7 +51,7 @@ impl DrainerStage for Stage {
 
     async fn add_node(&self) -> NodeName {
         let name = format!("n{}", self.next());
-        self.server.add_node(NodeSpec::new(&name).with_zone("a").with_label("only", &name));
+        self.server.add_node(NodeSpec::new(&name).with_zone("a").with_label("only", &name).with_allocatable("pods", "5000"));
         self.server.advance(Span::from_secs(5));
         NodeName::new(name).unwrap()
     }
@@ -63,7 +63,7 @@ impl DrainerStage for Stage {
             "spec": {"replicas": count, "selector": {"matchLabels": {"app": name}}, "template": {
                 "metadata": {"labels": {"app": name}},
                 "spec": {"nodeSelector": {"only": node.as_str()}, "terminationGracePeriodSeconds": 30,
-                         "containers": [{"name": "c", "image": "x", "resources": {"requests": {"cpu": "10m"}}}]}}},
+                         "containers": [{"name": "c", "image": "x", "resources": {"requests": {"cpu": "1m"}}}]}}},
         });
         self.server.create(set).unwrap();
         if let Some(allowed) = allowed {
@@ -74,7 +74,7 @@ impl DrainerStage for Stage {
             });
             self.server.create(budget).unwrap();
         }
-        self.server.advance(Span::from_secs(10));
+        self.server.advance(Span::from_secs(30));
         let pods = self.pods();
         let own = pods.iter().filter(|pod| text(pod, "/metadata/labels/app") == name);
         let found: Vec<PodRef> = own
@@ -120,7 +120,7 @@ impl DrainerStage for Stage {
 
     async fn evictions_sent(&self) -> Option<u64> {
         let log = self.server.log();
-        Some(log.iter().filter(|entry| entry.resource == "pods/eviction").count() as u64)
+        Some(log.iter().filter(|entry| entry.permission().resource == "pods/eviction").count() as u64)
     }
 
     async fn fail_survey(&self) -> bool {
