@@ -139,7 +139,11 @@ async fn an_eviction_asks_for_one_uid() {
     };
     let refused = evict(&pods, &pod.name_any(), Some(by("other"))).await.unwrap_err();
     assert_eq!((refused.code, refused.reason.as_str()), (409, "Conflict"));
-    assert_eq!(pods.get(&pod.name_any()).await.unwrap().metadata.deletion_timestamp, None);
+    assert_eq!(
+        pods.get(&pod.name_any()).await.unwrap().resource_version(),
+        pod.resource_version(),
+        "untouched"
+    );
     evict(&pods, &pod.name_any(), Some(by(&pod.uid().unwrap()))).await.unwrap();
     assert_eq!(pods.get(&pod.name_any()).await.unwrap().metadata.deletion_grace_period_seconds, Some(5));
     server.advance(Span::from_secs(5));

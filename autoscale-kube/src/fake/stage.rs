@@ -78,10 +78,10 @@ impl ApiServer {
     pub fn waiting(&self) -> Vec<(String, String)> {
         let why = |pod: &Value| {
             let all = list(pod, "/status/conditions").iter();
-            let found = all
+            let mut found = all
                 .filter(|at| words(at, "/type") == "PodScheduled")
                 .map(|at| words(at, "/message").to_owned());
-            (words(pod, "/metadata/name").to_owned(), found.last().unwrap_or_default())
+            (words(pod, "/metadata/name").to_owned(), found.next_back().unwrap_or_default())
         };
         self.pods_on("").iter().map(why).collect()
     }
