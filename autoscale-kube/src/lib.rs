@@ -8,9 +8,20 @@
 //! | `lease` | [`StateStore`](autoscale_core::ports::StateStore) in an annotation of one Lease, by uid and resource version |
 //! | `fake` | an API server in memory behind a client of `kube`, for tests; off by default |
 //!
+//! Signals from a metrics server and from Prometheus, and events, are still to come; until then a
+//! [`MetricsSource`](autoscale_core::ports::MetricsSource) is yours to bring. What the account needs is in `rbac/`, and tests
+//! hold that it is enough and nothing too much.
+//!
+//! The version of the Kubernetes API is the program's to choose: switch on one `v1_*` feature of `k8s-openapi`, or set
+//! `K8S_OPENAPI_ENABLED_VERSION`.
+//!
 //! A [`Connection`] is made of the configuration or the client of `kube`; no other type of it is part of a signature.
 
 #[cfg(feature = "client")]
+#[cfg_attr(
+    not(all(feature = "drain", feature = "lease")),
+    allow(dead_code, reason = "each module uses some of it")
+)]
 mod connection;
 #[cfg(feature = "drain")]
 pub mod drain;
@@ -18,11 +29,19 @@ pub mod drain;
 pub mod fake;
 #[cfg(feature = "lease")]
 pub mod lease;
-#[cfg(any(feature = "drain", feature = "metrics"))]
+#[cfg(feature = "drain")]
 mod quantity;
 #[cfg(feature = "client")]
+#[cfg_attr(
+    not(all(feature = "drain", feature = "lease")),
+    allow(dead_code, reason = "each module uses some of it")
+)]
 mod request;
 #[cfg(feature = "client")]
+#[cfg_attr(
+    not(all(feature = "drain", feature = "lease")),
+    allow(dead_code, reason = "each module uses some of it")
+)]
 mod time;
 
 #[cfg(feature = "client")]

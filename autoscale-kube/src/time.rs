@@ -9,7 +9,7 @@ pub(crate) fn rfc_3339(text: &str) -> Option<Timestamp> {
 }
 
 /// As objects have it, with microseconds.
-#[cfg(any(feature = "lease", feature = "events"))]
+#[cfg(feature = "lease")]
 pub(crate) fn micros(at: Timestamp) -> String {
     let at = jiff::Timestamp::from_millisecond(at.as_millis()).unwrap_or_default();
     format!("{at:.6}")

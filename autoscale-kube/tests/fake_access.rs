@@ -1,5 +1,4 @@
 //! The fake server between client and cluster: who may, what goes wrong, what is counted, plain HTTP.
-#![cfg(feature = "fake")]
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

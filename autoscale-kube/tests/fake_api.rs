@@ -1,5 +1,4 @@
 //! The fake server as a client sees it: objects, versions, patches, pages, watches.
-#![cfg(feature = "fake")]
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

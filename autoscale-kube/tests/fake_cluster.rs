@@ -1,5 +1,4 @@
 //! The cluster behind the fake server: controllers, scheduler, kubelets, budgets.
-#![cfg(feature = "fake")]
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

@@ -1,5 +1,4 @@
 //! The fake server with as many nodes and pods as a large cluster has.
-#![cfg(feature = "fake")]
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

@@ -1,7 +1,6 @@
 //! The fake server answers as a real one did: pairs of requests and answers recorded from release 1.36.2.
 //!
 //! The recording is no part of the repository: it lies in `shared/kube-transcript.jsonl` beside the workspace.
-#![cfg(feature = "fake")]
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

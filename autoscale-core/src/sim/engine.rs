@@ -40,6 +40,12 @@ fn longest(config: &Config, policy: &Policy) -> Span {
     config.ticks.map_or(config.until, |ticks| interval.times(ticks).plus(Span::from_mins(24 * 60)))
 }
 
+/// How often people look after the cluster.
+const EVERY_PATROL: Span = Span::from_mins(10);
+
+/// Seconds.
+const DAY: u64 = 24 * 60 * 60;
+
 /// Runs one configuration to its end. `observer` hears of it while it goes on; `&mut ()` does not listen.
 pub fn run(config: &Config, observer: &mut dyn Observer) -> Report {
     Engine::new(config).run(observer)
@@ -122,7 +128,7 @@ impl<'a> Engine<'a> {
         let list = config.pods.as_ref().map(|pods| List::new(pods, &mut net));
         net.plan(Span::ZERO, Item::Point);
         net.plan(Span::from_secs(10), Item::Tick);
-        net.plan(Span::from_mins(10), Item::Patrol);
+        net.plan(EVERY_PATROL, Item::Patrol);
         for (at, blow) in scenario::blows(config, until, &policy, rng.fork(5)) {
             if at < quiet_from {
                 net.plan(at, Item::Blow(blow));
@@ -328,7 +334,11 @@ impl<'a> Engine<'a> {
                 let Net { world, truth, .. } = &mut *net;
                 truth.patrol(world);
                 net.look_aside();
-                net.plan(Span::from_mins(10), Item::Patrol);
+                // Once a day somebody deletes the Node objects of machines that are gone, as a cloud's controller does at once.
+                if at.as_secs() % DAY < EVERY_PATROL.as_secs() {
+                    net.world.clear_dead_nodes();
+                }
+                net.plan(EVERY_PATROL, Item::Patrol);
             }
         }
     }

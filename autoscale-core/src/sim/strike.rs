@@ -319,10 +319,5 @@ impl Net {
         self.world.settings_mut().hang_per_million = 0;
         self.world.cloud.lift_capacity();
         self.world.heal();
-        // Where nobody could work on the record for an hour, no list tells any more that these are dead, and they stand for
-        // an outage (F43): it takes a person, or a cloud's controller, to delete them.
-        if self.chaos.counts.keys().any(|name| name.starts_with("record-")) {
-            self.world.clear_dead_nodes();
-        }
     }
 }

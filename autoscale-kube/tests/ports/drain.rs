@@ -51,7 +51,9 @@ impl DrainerStage for Stage {
 
     async fn add_node(&self) -> NodeName {
         let name = format!("n{}", self.next());
-        self.server.add_node(NodeSpec::new(&name).with_zone("a").with_label("only", &name).with_allocatable("pods", "5000"));
+        self.server.add_node(
+            NodeSpec::new(&name).with_zone("a").with_label("only", &name).with_allocatable("pods", "5000"),
+        );
         self.server.advance(Span::from_secs(5));
         NodeName::new(name).unwrap()
     }
@@ -115,7 +117,11 @@ impl DrainerStage for Stage {
         let Some(pod) = pods.iter().find(|pod| text(pod, "/metadata/uid") == uid.as_str()) else {
             return PodTruth::Gone;
         };
-        if text(pod, "/metadata/deletionTimestamp").is_empty() { PodTruth::Running } else { PodTruth::Leaving }
+        if text(pod, "/metadata/deletionTimestamp").is_empty() {
+            PodTruth::Running
+        } else {
+            PodTruth::Leaving
+        }
     }
 
     async fn evictions_sent(&self) -> Option<u64> {

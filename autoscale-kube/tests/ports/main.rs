@@ -1,6 +1,11 @@
 //! The contracts of the ports on the API server in memory, each test with a fresh one.
-#![cfg(all(feature = "fake", feature = "drain", feature = "lease"))]
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
+#![cfg(all(feature = "drain", feature = "lease"))]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
 
 mod drain;
 mod lease;

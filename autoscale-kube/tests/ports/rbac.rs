@@ -83,7 +83,9 @@ fn furnish(server: &ApiServer, many: u32) {
             if kind == "PersistentVolumeClaim" {
                 metadata["namespace"] = "default".into();
             }
-            server.create(json!({"apiVersion": "v1", "kind": kind, "metadata": metadata, "spec": spec})).unwrap();
+            server
+                .create(json!({"apiVersion": "v1", "kind": kind, "metadata": metadata, "spec": spec}))
+                .unwrap();
         }
         json!({"metadata": {"labels": {"app": app}}, "spec": {
             "volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": app}}],
@@ -137,7 +139,8 @@ async fn everything(stage: &Stage) -> Vec<String> {
     note(drainer.survey(&Scope::Everything).await.map(drop));
     note(drainer.survey(&Scope::Nodes(vec![name.clone()])).await.map(drop));
     let mark = CordonMark::new(Inc::new("rbac").unwrap(), 1);
-    let order = autoscale_core::data::order::CordonOrder::new(name.clone(), node.uid.clone(), Ver::new(1), mark);
+    let order =
+        autoscale_core::data::order::CordonOrder::new(name.clone(), node.uid.clone(), Ver::new(1), mark);
     note(drainer.cordon(&order).await.map(drop));
     note(drainer.evict(&EvictOrder::new(name.clone(), pods)).await.map(drop));
     note(drainer.forget(&ForgetOrder::new(name, node.uid)).await);
@@ -159,14 +162,18 @@ async fn taking_away_any_one_is_noticed_and_named() {
             let missing = everything(&stage).await;
             let Permission { verb, resource, .. } = &permission;
             let named = missing.iter().any(|action| *action == format!("{verb} {resource}"));
-            assert!(named || optional(resource), "{permission:?} is missing, and nobody says so: {missing:?}");
+            assert!(
+                named || optional(resource),
+                "{permission:?} is missing, and nobody says so: {missing:?}"
+            );
             let log = stage.server.log();
             if log.iter().any(|entry| entry.status == 403 && entry.permission() == permission) {
                 used.insert(permission.clone());
             }
         }
     }
-    let unused: Vec<_> = given(&document("cluster-role.yaml")).into_iter().filter(|p| !used.contains(p)).collect();
+    let unused: Vec<_> =
+        given(&document("cluster-role.yaml")).into_iter().filter(|p| !used.contains(p)).collect();
     assert_eq!(unused, [], "given and never asked for");
 }
 
@@ -180,7 +187,8 @@ async fn the_record_needs_one_lease_by_name() {
         LeaseStore::new(Connection::from_client(server.client_as(USER)), "kube-system", name).unwrap()
     };
     let (inc, write) = (Inc::new("rbac").unwrap(), WriteId::new("w").unwrap());
-    let sealed = autoscale_core::ports::Sealed::new(inc, Ver::new(1), write, Summary::default(), b"{}".to_vec());
+    let sealed =
+        autoscale_core::ports::Sealed::new(inc, Ver::new(1), write, Summary::default(), b"{}".to_vec());
     let swapped = store("autoscale").swap(&Expected::Absent, &sealed).await.unwrap();
     assert!(matches!(swapped, autoscale_core::ports::Swapped::Applied(_)));
     for verb in ["get", "update"] {

@@ -116,7 +116,10 @@ async fn a_budget_is_named_and_two_are_no_budget() {
     })).unwrap();
     stage.server.advance(Span::from_secs(5));
     let pass = stage.drainer().evict(&EvictOrder::new(node, pods)).await.unwrap();
-    assert!(matches!(&pass.blocked[0].1, Blocker::Other { why } if why.contains("more than one")), "{pass:?}");
+    assert!(
+        matches!(&pass.blocked[0].1, Blocker::Other { why } if why.contains("more than one")),
+        "{pass:?}"
+    );
     let survey = stage.drainer().survey(&Scope::Everything).await.unwrap();
     let pod = survey.pods.iter().find(|pod| pod.node.is_some()).unwrap();
     assert_eq!(pod.budgets.len(), 2);
@@ -127,14 +130,23 @@ async fn facts_about_pods() {
     let stage = stage();
     let node = stage.add_node().await;
     let pod = |name: &str, annotations: serde_json::Value, spec: serde_json::Value| {
-        let mut whole = json!({"containers": [{"name": "c", "image": "x"}], "nodeSelector": {"only": node.as_str()}});
+        let mut whole =
+            json!({"containers": [{"name": "c", "image": "x"}], "nodeSelector": {"only": node.as_str()}});
         whole.as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
-        stage.server.create(json!({"apiVersion": "v1", "kind": "Pod",
-            "metadata": {"name": name, "namespace": "default", "annotations": annotations}, "spec": whole})).unwrap();
+        stage
+            .server
+            .create(json!({"apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": name, "namespace": "default", "annotations": annotations}, "spec": whole}))
+            .unwrap();
     };
-    let claim = |claim: &str| json!({"volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": claim}}]});
+    let claim =
+        |claim: &str| json!({"volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": claim}}]});
     for (name, zone, local) in [("zonal", "a", false), ("pinned", "b", true)] {
-        let (key, value) = if local { ("kubernetes.io/hostname", node.as_str()) } else { ("topology.kubernetes.io/zone", zone) };
+        let (key, value) = if local {
+            ("kubernetes.io/hostname", node.as_str())
+        } else {
+            ("topology.kubernetes.io/zone", zone)
+        };
         stage.server.create(json!({"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": format!("pv-{name}")},
             "spec": {"capacity": {"storage": "1Gi"}, "nodeAffinity": {"required": {"nodeSelectorTerms": [
                 {"matchExpressions": [{"key": key, "operator": "In", "values": [value]}]}]}}}})).unwrap();
@@ -145,8 +157,11 @@ async fn facts_about_pods() {
     pod("safe", json!({"cluster-autoscaler.kubernetes.io/safe-to-evict": "true"}), json!({}));
     pod("disk", json!({}), json!({"volumes": [{"name": "v", "emptyDir": {}}]}));
     pod("memory", json!({}), json!({"volumes": [{"name": "v", "emptyDir": {"medium": "Memory"}}]}));
-    pod("listed", json!({"cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes": "v, w"}),
-        json!({"volumes": [{"name": "v", "emptyDir": {}}, {"name": "w", "hostPath": {"path": "/x"}}]}));
+    pod(
+        "listed",
+        json!({"cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes": "v, w"}),
+        json!({"volumes": [{"name": "v", "emptyDir": {}}, {"name": "w", "hostPath": {"path": "/x"}}]}),
+    );
     pod("zonal", json!({}), claim("zonal"));
     pod("pinned", json!({}), claim("pinned"));
     pod("lost", json!({}), claim("nowhere"));
