@@ -41,7 +41,8 @@ fn scaled(text: &str, times: u128) -> Option<u64> {
     }
     let mut value: u128 = format!("{whole}{part}").parse().ok()?;
     let mut below = 10_u128.pow(part.len() as u32);
-    let exponent = suffix.strip_prefix(['e', 'E']).filter(|rest| !rest.is_empty());
+    let signed = |rest: &&str| rest.starts_with(|c: char| c.is_ascii_digit() || c == '+' || c == '-');
+    let exponent = suffix.strip_prefix(['e', 'E']).filter(signed);
     match exponent {
         Some(rest) => {
             let exponent: i32 = rest.parse().ok()?;
