@@ -84,16 +84,20 @@ impl LeaseStore {
 
     /// The Lease with the record in it; everything else that somebody has put there stays.
     fn with(&self, lease: Option<Value>, sealed: &Sealed, text: &str, now: Option<Timestamp>) -> Value {
-        let mut lease = lease.unwrap_or_else(|| {
+        let fresh = || {
             json!({ "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
                     "metadata": { "name": self.name, "namespace": self.namespace } })
-        });
-        let annotations = object(object(&mut lease, "metadata"), "annotations");
+        };
+        let mut lease = object(Some(lease.unwrap_or_else(fresh)));
+        let mut metadata = object(lease.remove("metadata"));
+        let mut annotations = object(metadata.remove("annotations"));
         annotations.insert(self.annotation.clone(), text.into());
         annotations.insert("autoscale.local/note".to_owned(), NOTE.into());
         annotations.insert("autoscale.local/version".to_owned(), sealed.ver.get().to_string().into());
         annotations.insert("autoscale.local/under-way".to_owned(), sealed.summary.text.clone().into());
-        let spec = object(&mut lease, "spec");
+        metadata.insert("annotations".to_owned(), annotations.into());
+        lease.insert("metadata".to_owned(), metadata.into());
+        let mut spec = object(lease.remove("spec"));
         let holder = sealed.summary.holder.as_ref().map(|holder| Value::from(holder.as_str()));
         spec.insert("holderIdentity".to_owned(), holder.unwrap_or(Value::Null));
         let transitions = i32::try_from(sealed.ver.get()).unwrap_or(i32::MAX);
@@ -101,37 +105,16 @@ impl LeaseStore {
         if let Some(now) = now {
             spec.insert("renewTime".to_owned(), crate::time::micros(now).into());
         }
-        lease
+        lease.insert("spec".to_owned(), spec.into());
+        lease.into()
     }
 }
 
-/// The object under a key, made where it is not one.
-fn object<'v>(value: &'v mut (impl AsObject + ?Sized), key: &str) -> &'v mut Map<String, Value> {
-    let inner = value.as_object_made().entry(key).or_insert_with(|| Value::Object(Map::new()));
-    inner.as_object_made()
-}
-
-/// A JSON value that is to be an object.
-trait AsObject {
-    fn as_object_made(&mut self) -> &mut Map<String, Value>;
-}
-
-impl AsObject for Map<String, Value> {
-    fn as_object_made(&mut self) -> &mut Map<String, Value> {
-        self
-    }
-}
-
-impl AsObject for Value {
-    fn as_object_made(&mut self) -> &mut Map<String, Value> {
-        if !self.is_object() {
-            *self = Self::Object(Map::new());
-        }
-        match self {
-            Self::Object(map) => map,
-            // It was made one just now.
-            _ => unreachable!("an object was put here"),
-        }
+/// The members of an object; none of what is not one.
+fn object(value: Option<Value>) -> Map<String, Value> {
+    match value {
+        Some(Value::Object(members)) => members,
+        _ => Map::new(),
     }
 }
 
