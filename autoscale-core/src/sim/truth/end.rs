@@ -56,8 +56,10 @@ impl Truth {
             let most = drain.map_or(Span::ZERO, |pool| pool.drain_timeout).plus(SLACK);
             let excused =
                 self.current.as_ref().and_then(|record| record.op_on(&machine.id)).is_some_and(parked);
-            // While the record is damaged nobody may act on it (rule R15): the time counts from its repair.
-            let from = self.repaired_at().map_or(since, |repaired| repaired.max(since));
+            // While the record is damaged nobody may act on it (rule R15): the time counts from its repair. When it was lost, a
+            // removal that was parked is taken up anew (rule R14).
+            let anew = self.repaired_at().max(self.wrong.lost_at);
+            let from = anew.map_or(since, |anew| anew.max(since));
             let long = now.since(from) > most && !excused;
             let known = !self.told_cordons.contains(&(node.name.to_string(), since));
             if !long || known {

@@ -134,16 +134,15 @@ class Section {
     this.reveal();
   }
 
-  /** Scrolls the list alone, never the page; and again when the sizes of what came into view are known. */
-  reveal(again = true) {
+  /** Scrolls the list alone, never the page; and looks again while sizes of what came into view become known. */
+  reveal(tries = 8) {
     const item = this.items[this.current];
     if (!item || item.hidden || !this.list.isConnected) return;
     const { list } = this;
     const top = item.offsetTop - list.offsetTop;
-    if (top < list.scrollTop || top + item.offsetHeight > list.scrollTop + list.clientHeight) {
-      list.scrollTop = top - list.clientHeight / 3;
-      if (again) requestAnimationFrame(() => this.reveal(false));
-    }
+    const hidden = top < list.scrollTop || top + item.offsetHeight > list.scrollTop + list.clientHeight;
+    if (hidden) list.scrollTop = top - list.clientHeight / 3;
+    if (tries > 0) requestAnimationFrame(() => this.reveal(tries - 1));
   }
 
   /** The numbers of the chart, at most 200 rows. */
