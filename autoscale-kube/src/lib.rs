@@ -15,7 +15,7 @@
 //! The version of the Kubernetes API is the program's to choose: switch on one `v1_*` feature of `k8s-openapi`, or set
 //! `K8S_OPENAPI_ENABLED_VERSION`.
 //!
-//! A [`Connection`] is made of the configuration or the client of `kube`; no other type of it is part of a signature.
+//! A `Connection` is made of the configuration or the client of `kube`; no other type of it is part of a signature.
 
 #[cfg(feature = "client")]
 #[cfg_attr(
