@@ -7,7 +7,7 @@ use serde::de::IgnoredAny;
 use super::error::Trouble;
 
 /// What came back.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Answer {
     pub(super) code: u16,
     pub(super) content_type: String,
