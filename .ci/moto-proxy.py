@@ -1,6 +1,6 @@
 """moto behind what it lacks: one request at a time, and a ClientToken that means something.
 
-    moto.py PORT
+    moto-proxy.py PORT
 
 moto runs a new machine for every RunInstances, whatever its token. Here the first answer of a token is kept: the same token
 with the same parameters gets it again, with others IdempotentParameterMismatch, and after its machine was terminated
