@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard};
 
-use aws_sdk_ec2::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_ec2::config::{BehaviorVersion, Builder, Credentials, Region};
 use aws_sdk_ec2::{Client, Config};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 
@@ -328,10 +328,16 @@ impl Service for Account {
 
 /// A client of a service in memory. Its own settings would repeat requests.
 pub(crate) fn client(wire: &Wire<Account>) -> Client {
-    let config = Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("eu-central-1"))
-        .credentials_provider(Credentials::new("AKIDEXAMPLE", "no secret", None, None, "tests"))
-        .http_client(wire.clone());
-    Client::from_conf(config.build())
+    let keys = Credentials::new("AKIDEXAMPLE", "no secret", None, None, "tests");
+    Client::from_conf(config(wire).credentials_provider(keys).build())
+}
+
+/// One that has no credentials.
+pub(crate) fn keyless(wire: &Wire<Account>) -> Client {
+    Client::from_conf(config(wire).build())
+}
+
+fn config(wire: &Wire<Account>) -> Builder {
+    let config = Config::builder().behavior_version(BehaviorVersion::latest());
+    config.region(Region::new("eu-central-1")).http_client(wire.clone())
 }

@@ -35,7 +35,7 @@ pub(crate) fn order(seq: u64, zone: &str, purchase: Purchase) -> LaunchOrder {
 impl Stage {
     pub(crate) fn new() -> Self {
         let wire = Wire::new(Account::new());
-        let nodes = nodes(&wire);
+        let nodes = nodes(client(&wire));
         Self(wire, nodes)
     }
 
@@ -45,11 +45,11 @@ impl Stage {
 
     /// The provider of another process.
     pub(crate) fn nodes(&self) -> Ec2Nodes {
-        nodes(&self.0)
+        nodes(client(&self.0))
     }
 }
 
-fn nodes(wire: &Wire<Account>) -> Ec2Nodes {
+pub(crate) fn nodes(client: aws_sdk_ec2::Client) -> Ec2Nodes {
     let config = Ec2Config::builder(ClusterId::new("shop").unwrap())
         .with_subnets(SUBNETS.map(|(id, _)| id))
         .with_launch_template("workers", 7)
@@ -57,7 +57,7 @@ fn nodes(wire: &Wire<Account>) -> Ec2Nodes {
         .with_worker_tag("k3s-cluster", "shop & <sons>")
         .with_control_plane_tag("k3s-role", "master")
         .build();
-    Ec2Nodes::new(client(wire), config.unwrap(), Arc::new(SystemClock::new()))
+    Ec2Nodes::new(client, config.unwrap(), Arc::new(SystemClock::new()))
 }
 
 #[async_trait]

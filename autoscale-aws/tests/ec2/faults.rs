@@ -115,6 +115,16 @@ async fn an_order_that_cannot_be_sent_is_not_sent() {
     assert_eq!(stage.0.sent("RunInstances"), 0);
 }
 
+/// What never leaves this process is not unclear.
+#[tokio::test]
+async fn without_credentials_nothing_is_sent() {
+    let stage = Stage::new();
+    let keyless = crate::contract::nodes(crate::account::keyless(&stage.0));
+    assert_eq!(*keyless.list().await.unwrap_err().kind(), ErrorKind::Unavailable);
+    assert_eq!(*keyless.launch(&spot(1)).await.unwrap_err().kind(), ErrorKind::NotSent);
+    assert_eq!(stage.account().lock().machines.len(), 0);
+}
+
 #[tokio::test]
 async fn no_launch_leaves_when_the_clocks_differ() {
     for (ahead, which) in [(40_000, "behind"), (-40_000, "ahead of")] {
