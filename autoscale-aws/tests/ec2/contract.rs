@@ -8,7 +8,7 @@ use autoscale_core::conformance::{self, NodeStage, Stranger, Wares};
 use autoscale_core::data::order::{LaunchOrder, Offering};
 use autoscale_core::data::policy::Purchase;
 use autoscale_core::driver::SystemClock;
-use autoscale_core::ports::NodeProvider;
+use autoscale_core::ports::{Clock, NodeProvider};
 use autoscale_core::words::{ClusterId, InstanceId, PoolName, ShapeName, Token, Zone};
 
 use crate::account::{Account, SUBNETS, client};
@@ -35,7 +35,7 @@ pub(crate) fn order(seq: u64, zone: &str, purchase: Purchase) -> LaunchOrder {
 impl Stage {
     pub(crate) fn new() -> Self {
         let wire = Wire::new(Account::new());
-        let nodes = nodes(client(&wire));
+        let nodes = nodes(client(&wire), Arc::new(SystemClock::new()));
         Self(wire, nodes)
     }
 
@@ -45,11 +45,16 @@ impl Stage {
 
     /// The provider of another process.
     pub(crate) fn nodes(&self) -> Ec2Nodes {
-        nodes(client(&self.0))
+        self.nodes_by(Arc::new(SystemClock::new()))
+    }
+
+    /// One that goes by another clock.
+    pub(crate) fn nodes_by(&self, clock: Arc<dyn Clock>) -> Ec2Nodes {
+        nodes(client(&self.0), clock)
     }
 }
 
-pub(crate) fn nodes(client: aws_sdk_ec2::Client) -> Ec2Nodes {
+pub(crate) fn nodes(client: aws_sdk_ec2::Client, clock: Arc<dyn Clock>) -> Ec2Nodes {
     let config = Ec2Config::builder(ClusterId::new("shop").unwrap())
         .with_subnets(SUBNETS.map(|(id, _)| id))
         .with_launch_template("workers", 7)
@@ -57,7 +62,7 @@ pub(crate) fn nodes(client: aws_sdk_ec2::Client) -> Ec2Nodes {
         .with_worker_tag("k3s-cluster", "shop & <sons>")
         .with_control_plane_tag("k3s-role", "master")
         .build();
-    Ec2Nodes::new(client, config.unwrap(), Arc::new(SystemClock::new()))
+    Ec2Nodes::new(client, config.unwrap(), clock)
 }
 
 #[async_trait]

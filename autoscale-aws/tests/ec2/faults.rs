@@ -1,13 +1,18 @@
 //! What goes out, and what each answer means.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
 use autoscale_core::data::order::{LaunchOrder, TerminateOrder};
 use autoscale_core::data::policy::Purchase;
 use autoscale_core::data::view::{Ownership, Phase};
-use autoscale_core::ports::{ErrorKind, NodeProvider};
-use autoscale_core::words::{ClusterId, Deadline, InstanceId, Zone};
+use autoscale_core::driver::SystemClock;
+use autoscale_core::ports::{Clock, ErrorKind, NodeProvider};
+use autoscale_core::words::{ClusterId, Deadline, InstanceId, Span, Timestamp, Zone};
 
-use crate::account::SUBNETS;
-use crate::contract::{Stage, offering, order};
+use crate::account::{SUBNETS, keyless};
+use crate::contract::{Stage, nodes, offering, order};
 use crate::wire::Fault;
 
 fn spot(seq: u64) -> LaunchOrder {
@@ -115,11 +120,43 @@ async fn an_order_that_cannot_be_sent_is_not_sent() {
     assert_eq!(stage.0.sent("RunInstances"), 0);
 }
 
+/// A clock that goes on by a second with every look at it.
+#[derive(Debug, Default)]
+struct Hasty(AtomicU64);
+
+#[async_trait]
+impl Clock for Hasty {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(jiff::Timestamp::now().as_millisecond())
+    }
+    fn boot(&self) -> Deadline {
+        Deadline::from_millis(self.0.fetch_add(1_000, Ordering::Relaxed))
+    }
+    async fn sleep(&self, _: Span) {}
+}
+
+#[tokio::test]
+async fn time_that_runs_out_on_the_way_is_noticed_after_signing() {
+    let stage = Stage::new();
+    let launched = stage.nodes().launch(&spot(1)).await.unwrap();
+    stage.account().settle();
+    let mut end = TerminateOrder::new(ClusterId::new("shop").unwrap(), launched.instance);
+    let mut launch = spot(2);
+    // In time at the first look, and not at the second.
+    (end.not_after, launch.not_after) = (Deadline::from_millis(500), Deadline::from_millis(500));
+    let hasty = || stage.nodes_by(Arc::new(Hasty::default()));
+    for error in [hasty().launch(&launch).await.unwrap_err(), hasty().terminate(&end).await.unwrap_err()] {
+        assert_eq!(*error.kind(), ErrorKind::NotSent, "{error}");
+        assert!(error.chain().contains("its time was up 500ms ago"), "{}", error.chain());
+    }
+    assert_eq!((stage.0.sent("RunInstances"), stage.0.sent("TerminateInstances")), (1, 0));
+}
+
 /// What never leaves this process is not unclear.
 #[tokio::test]
 async fn without_credentials_nothing_is_sent() {
     let stage = Stage::new();
-    let keyless = crate::contract::nodes(crate::account::keyless(&stage.0));
+    let keyless = nodes(keyless(&stage.0), Arc::new(SystemClock::new()));
     assert_eq!(*keyless.list().await.unwrap_err().kind(), ErrorKind::Unavailable);
     assert_eq!(*keyless.launch(&spot(1)).await.unwrap_err().kind(), ErrorKind::NotSent);
     assert_eq!(stage.account().lock().machines.len(), 0);
