@@ -7,9 +7,39 @@
 //! | `dynamodb` | [`StateStore`](autoscale_core::ports::StateStore) in one item, by conditional writes and consistent reads; [`AuditLog`](autoscale_core::ports::AuditLog) in the items of a table |
 //! | `ec2` | [`NodeProvider`](autoscale_core::ports::NodeProvider): one instance for each token, tags at birth only, nothing repeated |
 //! | `events` | spot interruptions, rebalance recommendations and scheduled changes as notices, from an invocation or a queue |
+//! | `ssm` | secrets from Parameter Store, held as such, rotation picked up |
 //!
-//! The record in S3 is the core's `objects` feature, with the `object_store` crate's client for S3. Secrets from Parameter Store
-//! are still to come. Without `ec2` nothing of the SDK's crate for EC2 is compiled, which alone takes minutes.
+//! The record in S3 is the core's `objects` feature, with the `object_store` crate's client for S3. Without
+//! `ec2` nothing of the SDK's crate for EC2 is compiled, which alone takes minutes.
+//!
+//! ```no_run
+//! # #[cfg(all(feature = "dynamodb", feature = "ec2"))]
+//! # mod example {
+//! use std::sync::Arc;
+//!
+//! use autoscale_aws::dynamodb::TableStore;
+//! use autoscale_aws::ec2::{Ec2Config, Ec2Nodes};
+//! use autoscale_core::ports::{Clock, NodeProvider, StateStore};
+//! use autoscale_core::words::ClusterId;
+//!
+//! type Ports = (Arc<dyn NodeProvider>, Arc<dyn StateStore>);
+//!
+//! fn ports(
+//!     ec2: aws_sdk_ec2::Client,
+//!     dynamodb: aws_sdk_dynamodb::Client,
+//!     clock: Arc<dyn Clock>,
+//! ) -> Result<Ports, Box<dyn std::error::Error>> {
+//!     let cluster = ClusterId::new("shop")?;
+//!     let config = Ec2Config::builder(cluster.clone())
+//!         .with_subnets(["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"])
+//!         .with_launch_template("k3s-workers", 7)
+//!         .with_control_plane_tag("k3s-role", "master")
+//!         .build()?;
+//!     let store = TableStore::new(dynamodb, "autoscaler-state", &cluster);
+//!     Ok((Arc::new(Ec2Nodes::new(ec2, config, clock)), Arc::new(store)))
+//! }
+//! # }
+//! ```
 //!
 //! # Clients
 //!
@@ -38,19 +68,21 @@ pub mod ec2;
 pub mod events;
 #[cfg(feature = "sdk")]
 #[cfg_attr(
-    not(any(feature = "dynamodb", feature = "ec2")),
-    allow(dead_code, reason = "only the modules on an SDK use it")
+    not(all(feature = "dynamodb", feature = "ec2")),
+    allow(dead_code, reason = "each module uses some of it")
 )]
 mod failure;
+#[cfg(feature = "ssm")]
+pub mod ssm;
 #[cfg(any(feature = "events", feature = "sdk"))]
 #[cfg_attr(
-    not(any(feature = "dynamodb", feature = "ec2")),
-    allow(dead_code, reason = "only the modules on an SDK use it")
+    not(all(feature = "dynamodb", feature = "ec2")),
+    allow(dead_code, reason = "each module uses some of it")
 )]
 mod time;
 #[cfg(feature = "sdk")]
 #[cfg_attr(
-    not(any(feature = "dynamodb", feature = "ec2")),
-    allow(dead_code, reason = "only the modules on an SDK use it")
+    not(all(feature = "dynamodb", feature = "ec2")),
+    allow(dead_code, reason = "each module uses some of it")
 )]
 mod watch;

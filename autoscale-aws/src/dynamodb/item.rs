@@ -20,6 +20,22 @@ pub(super) const WRITE_ID: &str = "writeId";
 const HASH: &str = "hash";
 const RECORD: &str = "record";
 
+/// The names of all attributes beside the key.
+pub(super) const ATTRIBUTES: [&str; 12] = [
+    OURS,
+    "inc",
+    VER,
+    WRITE_ID,
+    HASH,
+    RECORD,
+    "underWay",
+    "operations",
+    "scalingInProgress",
+    "holder",
+    "lastScaleEpoch",
+    "workerCount",
+];
+
 pub(super) fn text(text: impl Into<String>) -> AttributeValue {
     AttributeValue::S(text.into())
 }
@@ -115,7 +131,7 @@ pub(super) fn read(item: &Item) -> Result<(Version, Vec<u8>), String> {
 mod tests {
     use super::*;
     use autoscale_core::ports::Summary;
-    use autoscale_core::words::Inc;
+    use autoscale_core::words::{HolderId, Inc};
     use proptest::prelude::*;
 
     fn sealed(bytes: Vec<u8>) -> Sealed {
@@ -136,6 +152,11 @@ mod tests {
         ] {
             assert_eq!(item.get(name), Some(&value), "{name}");
         }
+        let mut full = sealed(Vec::new());
+        full.summary.holder = HolderId::new("pod-1").ok();
+        let full = of(&full).unwrap();
+        assert_eq!(full.len(), ATTRIBUTES.len());
+        assert!(ATTRIBUTES.iter().all(|name| full.contains_key(*name)));
         let mut quiet = sealed(Vec::new());
         quiet.summary = Summary::default();
         let quiet = of(&quiet).unwrap();

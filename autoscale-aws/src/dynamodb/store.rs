@@ -32,10 +32,19 @@ impl TableStore {
     }
 
     /// Another name for the key attribute.
-    #[must_use]
-    pub fn with_key_attribute(mut self, name: impl Into<String>) -> Self {
-        self.place.partition = name.into();
-        self
+    ///
+    /// # Errors
+    /// `Invalid` for what is no name, or one that this store has for something else.
+    pub fn with_key_attribute(mut self, name: &str) -> Result<Self> {
+        if !(1..=255).contains(&name.len()) || item::ATTRIBUTES.contains(&name) {
+            let name = truncated(name, 80);
+            let attempted = format!(
+                "key attribute \"{name}\": expected 1 to 255 bytes, and none of the names of the record's"
+            );
+            return Err(Error::new(ErrorKind::Invalid, attempted));
+        }
+        self.place.partition = name.to_owned();
+        Ok(self)
     }
 
     /// Looks whether the table can keep a record: its key, and that no other region may write the same item and win. Needs

@@ -144,6 +144,16 @@ async fn a_missing_or_wrong_table_says_what_to_make() {
     }
 }
 
+#[test]
+fn the_key_may_have_another_name_but_not_one_of_ours() {
+    let stage = Stage::new();
+    assert!(stage.at("state").with_key_attribute("cluster").is_ok());
+    for name in ["", "record", "scalingInProgress"] {
+        let error = stage.at("state").with_key_attribute(name).unwrap_err();
+        assert!(error.to_string().contains("expected 1 to 255 bytes"), "{error}");
+    }
+}
+
 #[tokio::test]
 async fn a_swap_that_lost_carries_what_is_stored_and_when() {
     let stage = Stage::new();
