@@ -146,8 +146,12 @@ impl SecretParameter {
     /// Why there is none, in words.
     fn secret(&self, parameter: Option<Parameter>) -> Result<Secret, &'static str> {
         let parameter = parameter.ok_or("the answer has no parameter")?;
-        let is_secret = parameter.r#type == Some(ParameterType::SecureString);
-        if !is_secret && !(self.plain && parameter.r#type == Some(ParameterType::String)) {
+        let fits = match parameter.r#type {
+            Some(ParameterType::SecureString) => true,
+            Some(ParameterType::String) => self.plain,
+            _ => false,
+        };
+        if !fits {
             return Err("it is no SecureString: store it as one, and consider what it held as known");
         }
         let value = parameter.value.map(Secret::new).ok_or("the answer has no value")?;
