@@ -1,15 +1,88 @@
-//! The AWS side of [`autoscale_core`].
+//! The AWS side of [`autoscale_core`]: its ports on EC2 and DynamoDB, and what EventBridge announces as notices.
 //!
-//! **Nothing is implemented yet.** This package holds the place, so that the workspace, its lints and its checks are
-//! whole from the start. What will live here, one module and one feature each, all on by default:
+//! One module and one feature each, all on by default:
 //!
 //! | module | what it is |
 //! |---|---|
-//! | `ec2` | [`NodeProvider`](autoscale_core::ports::NodeProvider) over EC2: one instance per token, tags only at birth |
-//! | `dynamodb` | [`StateStore`](autoscale_core::ports::StateStore) on one item, by conditional writes and consistent reads; the audit log |
-//! | `s3` | [`StateStore`](autoscale_core::ports::StateStore) on one object, by `If-Match` |
-//! | `events` | spot interruption warnings and rebalance recommendations as notices |
-//! | `ssm` | secrets and image ids from Parameter Store |
+//! | `dynamodb` | [`StateStore`](autoscale_core::ports::StateStore) in one item, by conditional writes and consistent reads; [`AuditLog`](autoscale_core::ports::AuditLog) in the items of a table |
+//! | `ec2` | [`NodeProvider`](autoscale_core::ports::NodeProvider): one instance for each token, tags at birth only, nothing repeated |
+//! | `events` | spot interruptions, rebalance recommendations and scheduled changes as notices, from an invocation or a queue |
+//! | `ssm` | secrets from Parameter Store, held as such, rotation picked up |
 //!
-//! Each constructor will take the SDK's own client or configuration; no other SDK type will be part of a signature.
-//! Until then a provider of your own needs only the traits in [`autoscale_core::ports`].
+//! The record in S3 is the core's `objects` feature, with the `object_store` crate's client for S3. Without
+//! `ec2` nothing of the SDK's crate for EC2 is compiled, which alone takes minutes.
+//!
+//! ```no_run
+//! # #[cfg(all(feature = "dynamodb", feature = "ec2"))]
+//! # mod example {
+//! use std::sync::Arc;
+//!
+//! use autoscale_aws::dynamodb::TableStore;
+//! use autoscale_aws::ec2::{Ec2Config, Ec2Nodes};
+//! use autoscale_core::ports::{Clock, NodeProvider, StateStore};
+//! use autoscale_core::words::ClusterId;
+//!
+//! type Ports = (Arc<dyn NodeProvider>, Arc<dyn StateStore>);
+//!
+//! fn ports(
+//!     ec2: aws_sdk_ec2::Client,
+//!     dynamodb: aws_sdk_dynamodb::Client,
+//!     clock: Arc<dyn Clock>,
+//! ) -> Result<Ports, Box<dyn std::error::Error>> {
+//!     let cluster = ClusterId::new("shop")?;
+//!     let config = Ec2Config::builder(cluster.clone())
+//!         .with_subnets(["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"])
+//!         .with_launch_template("k3s-workers", 7)
+//!         .with_control_plane_tag("k3s-role", "master")
+//!         .build()?;
+//!     let store = TableStore::new(dynamodb, "autoscaler-state", &cluster);
+//!     Ok((Arc::new(Ec2Nodes::new(ec2, config, clock)), Arc::new(store)))
+//! }
+//! # }
+//! ```
+//!
+//! # Clients
+//!
+//! Each constructor takes the SDK's own client, which brings region, credentials, endpoints and timeouts; no other type of
+//! the SDK is part of a signature. Give the client a timeout for an attempt that is shorter than the driver's 5 seconds for a call.
+//! Whatever the client says about repeats, every request of this crate is sent once: what has to be repeated is the driver's
+//! to repeat, from what is recorded.
+//!
+//! # What an answer means
+//!
+//! A refusal is an error only where the service said so in its own words. A request that left this process and was not
+//! answered, or was answered by something in between or with a failure of the service itself, is *unclear*: it may have been
+//! carried out. One that never left, because its time was up or there were no credentials, is *not sent*. A missing
+//! permission is named by its action.
+//!
+//! # Permissions
+//!
+//! What each module needs is said there, and is all it needs: no permission to tag what exists, to delete items, to scan
+//! tables, to stop or change instances.
+
+#[cfg(feature = "dynamodb")]
+pub mod dynamodb;
+#[cfg(feature = "ec2")]
+pub mod ec2;
+#[cfg(feature = "events")]
+pub mod events;
+#[cfg(feature = "sdk")]
+#[cfg_attr(
+    not(all(feature = "dynamodb", feature = "ec2")),
+    allow(dead_code, reason = "each module uses some of it")
+)]
+mod failure;
+#[cfg(feature = "ssm")]
+pub mod ssm;
+#[cfg(any(feature = "events", feature = "sdk"))]
+#[cfg_attr(
+    not(all(feature = "dynamodb", feature = "ec2")),
+    allow(dead_code, reason = "each module uses some of it")
+)]
+mod time;
+#[cfg(feature = "sdk")]
+#[cfg_attr(
+    not(all(feature = "dynamodb", feature = "ec2")),
+    allow(dead_code, reason = "each module uses some of it")
+)]
+mod watch;

@@ -110,6 +110,7 @@ mod tests {
             holder: Some(HolderId::new("pod-1").unwrap()),
             operations: 2,
             text: "open: 1.0".into(),
+            ..Summary::default()
         };
         Sealed::new(Inc::new("abcd").unwrap(), Ver::new(7), WriteId::new("w-7").unwrap(), summary, bytes)
     }

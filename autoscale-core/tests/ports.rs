@@ -196,9 +196,9 @@ fn without_an_applied_swap_nothing_is_launched() {
     assert!(report.rounds.iter().all(|round| !round.explanation.actions.is_empty()), "it wanted to");
 }
 
-/// A store of one value, for the ticks before the one that is counted.
+/// A store of one value, for the ticks before the one that is counted; and how many workers people see there.
 #[derive(Debug, Default)]
-struct Kept(Mutex<Option<(u64, Vec<u8>)>>);
+struct Kept(Mutex<Option<(u64, Vec<u8>)>>, Mutex<Option<u32>>);
 
 #[async_trait]
 impl StateStore for Kept {
@@ -210,6 +210,7 @@ impl StateStore for Kept {
         let mut kept = self.0.lock().unwrap();
         let count = kept.as_ref().map_or(1, |(count, _)| count + 1);
         *kept = Some((count, sealed.bytes.clone()));
+        *self.1.lock().unwrap() = sealed.summary.workers;
         Ok(Swapped::Applied(Version::new(count.to_string())))
     }
 }
@@ -231,6 +232,7 @@ fn a_quiet_tick_costs_one_load_one_list_one_sample_and_one_small_survey() {
     let (metrics, nodes, cluster) = looking(1);
     let founding = ready(driver(metrics, nodes, cluster, kept.clone()).tick(&Trigger::Schedule));
     assert_eq!(founding.ended, Ended::Done);
+    assert_eq!(*kept.1.lock().unwrap(), Some(2), "two workers were listed");
 
     let mut store = MockStore::new();
     let loaded = ready(kept.load()).unwrap();

@@ -34,6 +34,8 @@
 //! What a stage cannot make happen it does not declare: those methods have bodies that say so, and the tests that need
 //! them are *not applicable*, with the reason. Nothing here reads a clock, sleeps or needs a certain executor.
 
+#[cfg(feature = "audit")]
+mod audit;
 mod check;
 mod drainer;
 mod metrics;
@@ -45,6 +47,8 @@ mod verdict;
 #[cfg(feature = "memory")]
 mod broken;
 
+#[cfg(feature = "audit")]
+pub use audit::{AuditStage, audit, audit_line};
 pub use drainer::{DrainerStage, PodTruth, drainer};
 pub use metrics::{MetricsStage, metrics};
 pub use nodes::{NodeStage, Stranger, Wares, nodes};

@@ -54,6 +54,19 @@ pub struct LaunchOrder {
     pub not_after: Deadline,
 }
 
+impl LaunchOrder {
+    /// To buy one instance of a pool under a token, pinned to that; sent at any time.
+    pub fn new(
+        cluster: ClusterId,
+        pool: PoolName,
+        offering: Offering,
+        token: Token,
+        pinned: impl Into<String>,
+    ) -> Self {
+        Self { cluster, pool, offering, token, pinned: pinned.into(), not_after: Deadline::NEVER }
+    }
+}
+
 /// End one instance.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -65,6 +78,13 @@ pub struct TerminateOrder {
     /// Not sent after this reading of the boot clock.
     #[serde(skip)]
     pub not_after: Deadline,
+}
+
+impl TerminateOrder {
+    /// To end an instance of that cluster; sent at any time.
+    pub const fn new(cluster: ClusterId, instance: InstanceId) -> Self {
+        Self { cluster, instance, not_after: Deadline::NEVER }
+    }
 }
 
 /// Keep new pods away from a node, or let them come again.

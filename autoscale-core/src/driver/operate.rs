@@ -67,7 +67,7 @@ impl Driver {
             let ids = &self.ports.ids;
             let tick = Tick::new(ids.holder(), ids.write_id(), self.launch_delay);
             let next = operate(&record, wish, &tick, self.ports.clock.now())?;
-            match swap(&self.ports, &Expected::At(version), &next, CALL).await.map_err(refused)? {
+            match swap(&self.ports, &Expected::At(version), &next, None, CALL).await.map_err(refused)? {
                 Written::Applied(_) => return Ok(Status::new(next, self.ports.clock.now())),
                 Written::Unknown => return Err(OperatorError::Unknown),
                 Written::Lost(_) => within(&*self.ports.clock, CALL, self.ports.clock.sleep(PAUSE)).await,

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::data::record::{MAX_BYTES, MAX_NOTICES, Op, Record, SCHEMA};
 use crate::ports::{Sealed, Summary};
-use crate::words::{Ver, truncated};
+use crate::words::{Timestamp, Ver, truncated};
 
 /// Bytes that are no record of ours, or one that cannot be true.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -17,7 +17,7 @@ pub struct Unreadable {
     pub why: String,
 }
 
-/// A record ready to be stored.
+/// A record ready to be stored. How many workers there are is not in it, and stays open in the summary.
 ///
 /// # Errors
 /// A record above 200 KiB is refused; `plan` never makes one.
@@ -30,8 +30,15 @@ pub fn seal(record: &Record) -> Result<Sealed, Unreadable> {
     let holder = record.lease.as_ref().map(|lease| lease.holder.clone());
     let operations = record.ops.len() as u32;
     let text = truncated(&format!("ver {}, open: {}", record.ver, open.join(" ")), 200);
-    let summary = Summary { holder, operations, text };
+    let summary = Summary { holder, operations, workers: None, last_scaled: last_scaled(record), text };
     Ok(Sealed::new(record.inc.clone(), record.ver, record.write_id.clone(), summary, bytes))
+}
+
+/// When the last scaling action was finished, by the wall clock of the record's last write.
+fn last_scaled(record: &Record) -> Option<Timestamp> {
+    let of_pools = record.pools.values().flat_map(|marks| [marks.last_up, marks.last_down]);
+    let last = of_pools.flatten().max()?;
+    Some(record.time.last_now.before(record.time.elapsed.since(last)))
 }
 
 /// The record in stored bytes.
@@ -95,7 +102,7 @@ fn unreadable(why: impl Into<String>) -> Unreadable {
 mod tests {
     use super::*;
     use crate::logic::testing::record_at;
-    use crate::words::Timestamp;
+    use crate::words::{Elapsed, PoolName};
     use proptest::prelude::*;
 
     #[test]
@@ -103,6 +110,18 @@ mod tests {
         let record = record_at(Timestamp::from_millis(5));
         let sealed = seal(&record).unwrap();
         assert_eq!(open(&sealed.bytes), Ok(record));
+    }
+
+    #[test]
+    fn the_summary_says_when_a_pool_was_scaled_last() {
+        let mut record = record_at(Timestamp::from_millis(100_000));
+        assert_eq!(seal(&record).unwrap().summary.last_scaled, None);
+        record.time.elapsed = Elapsed::from_millis(50_000);
+        for (pool, up, down) in [("a", Some(9_000), None), ("b", Some(10_000), Some(20_000))] {
+            let marks = record.pools.entry(PoolName::new(pool).unwrap()).or_default();
+            (marks.last_up, marks.last_down) = (up.map(Elapsed::from_millis), down.map(Elapsed::from_millis));
+        }
+        assert_eq!(seal(&record).unwrap().summary.last_scaled, Some(Timestamp::from_millis(70_000)));
     }
 
     #[test]

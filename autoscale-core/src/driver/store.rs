@@ -6,6 +6,7 @@ use super::seal::{open, seal};
 use super::tell::in_call;
 use super::{Ended, Ports};
 use crate::data::record::{Lease, Record};
+use crate::data::view::{Instance, Ownership, View};
 use crate::mutant::{self, Mutant};
 use crate::ports::{Expected, Loaded, Swapped, Version};
 use crate::words::Span;
@@ -38,15 +39,17 @@ pub(super) async fn load(ports: &Ports, limit: Span) -> Result<Option<(Version, 
     Err(Ended::NoAuthority { why })
 }
 
-/// Stores a record in place of what is expected.
+/// Stores a record in place of what is expected. The workers that were seen are for people.
 pub(super) async fn swap(
     ports: &Ports,
     expected: &Expected,
     record: &Record,
+    workers: Option<u32>,
     limit: Span,
 ) -> Result<Written, Ended> {
     let no_authority = |why| Ended::NoAuthority { why };
-    let sealed = seal(record).map_err(|error| no_authority(error.to_string()))?;
+    let mut sealed = seal(record).map_err(|error| no_authority(error.to_string()))?;
+    sealed.summary.workers = workers;
     let swap = within(&*ports.clock, limit, ports.store.swap(expected, &sealed));
     let answer = in_call(Call::new("store", "swap"), swap, codes::swapped).await;
     match answer {
@@ -74,6 +77,15 @@ pub(super) async fn swap(
             })
         }
     }
+}
+
+/// How many workers were listed, if the list was whole: for people.
+pub(super) fn workers(view: &View) -> Option<u32> {
+    let listing = view.instances().known().filter(|listing| listing.complete)?;
+    let is_worker = |instance: &&Instance| {
+        matches!(instance.ownership, Ownership::Ours | Ownership::WorkerTag) && instance.phase.is_alive()
+    };
+    u32::try_from(listing.instances.iter().filter(is_worker).count()).ok()
 }
 
 /// Whether `theirs` is `mine` with nothing but notices added, and the lease is still mine (rule R17).

@@ -2,7 +2,7 @@
 
 use super::observe::observe;
 use super::perform::perform;
-use super::store::{Written, load, only_notices_added, swap};
+use super::store::{Written, load, only_notices_added, swap, workers};
 use super::{Driver, Ended, Report, Round, Trigger, tell};
 use crate::data::record::{Fingerprint, IncomingNotice, LaunchState, OpKind, Record, RemoveState, RemoveWhy};
 use crate::data::view::View;
@@ -292,7 +292,8 @@ impl<'a> Ticking<'a> {
         expected: &Expected,
         record: &Record,
     ) -> Result<Result<Version, Option<(Version, Box<Record>)>>, Step> {
-        match swap(&self.driver.ports, expected, record, self.call()).await.map_err(Step::End)? {
+        let workers = self.report.rounds.last().and_then(|round| workers(&round.view));
+        match swap(&self.driver.ports, expected, record, workers, self.call()).await.map_err(Step::End)? {
             Written::Applied(version) => {
                 self.driver.remember(record);
                 self.report.record = Some(record.clone());

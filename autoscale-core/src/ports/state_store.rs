@@ -60,6 +60,10 @@ pub struct Summary {
     pub holder: Option<HolderId>,
     /// Open operations.
     pub operations: u32,
+    /// Workers that were listed in the round of this write; `None` if none were listed.
+    pub workers: Option<u32>,
+    /// When the last scale-up or scale-down of any pool was finished.
+    pub last_scaled: Option<Timestamp>,
     /// What is under way, in words.
     pub text: String,
 }

@@ -1,5 +1,7 @@
 //! The suite over the memory implementation, and over broken implementations: exactly one test fails for each.
 
+#[cfg(feature = "audit")]
+mod audit;
 mod drainer;
 mod metrics;
 mod nodes;

@@ -145,7 +145,7 @@ impl Line {
     }
 
     /// Makes a line of its parts; the sum in `head` is worked out.
-    pub(super) fn make(mut head: Head, body: &[u8]) -> Result<Self, Broken> {
+    pub(crate) fn make(mut head: Head, body: &[u8]) -> Result<Self, Broken> {
         let packed = STANDARD.encode(miniz_oxide::deflate::compress_to_vec(body, LEVEL));
         let mut text = serde_json::to_string(&head).map_err(self::body)?;
         text.pop();

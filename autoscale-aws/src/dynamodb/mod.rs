@@ -1,0 +1,31 @@
+//! The record in one item of a DynamoDB table, and the audit log in the items of another.
+//!
+//! # Tables
+//!
+//! | table | key | what it needs |
+//! |---|---|---|
+//! | record | `pk` (text) | nothing else; no time to live on our item; one region, or a global table of strong consistency |
+//! | audit log | `pk` (text), `sk` (text) | time to live on the attribute `expires` |
+//!
+//! A global table whose regions replicate later lets the last writer win, so that two regions would each believe to have the
+//! record: [`TableStore::check`] refuses it.
+//!
+//! # Permissions
+//!
+//! `dynamodb:GetItem` and `dynamodb:PutItem` on the record's table, `dynamodb:PutItem` and `dynamodb:Query` on the audit log's,
+//! both under the condition that `dynamodb:LeadingKeys` begins with `asc#<cluster>`; `dynamodb:DescribeTable` only for the checks.
+//!
+//! # Requests
+//!
+//! Each is sent once: the SDK's own repeats are switched off, whatever the client's configuration says. A write that may have
+//! left and was not answered for certain is unclear.
+
+mod audit;
+mod item;
+mod line;
+mod read;
+mod store;
+mod table;
+
+pub use audit::AuditTable;
+pub use store::TableStore;

@@ -1,0 +1,31 @@
+//! Times as they come over the wire.
+
+use autoscale_core::words::Timestamp;
+
+/// A time such as `2026-11-21T21:51:28Z`, also with fractions of a second.
+#[cfg(feature = "events")]
+pub(crate) fn rfc_3339(text: &str) -> Option<Timestamp> {
+    let at: jiff::Timestamp = text.parse().ok()?;
+    Some(Timestamp::from_millis(at.as_millisecond()))
+}
+
+/// The `Date` of an HTTP answer, such as `Sat, 21 Nov 2026 21:51:28 GMT`.
+#[cfg(feature = "sdk")]
+pub(crate) fn http_date(text: &str) -> Option<Timestamp> {
+    let at = jiff::fmt::rfc2822::parse(text).ok()?;
+    Some(Timestamp::from_millis(at.timestamp().as_millisecond()))
+}
+
+#[cfg(all(test, feature = "events", feature = "sdk"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_in_both_forms() {
+        let at = Timestamp::from_millis(1_795_384_288_000);
+        assert_eq!(rfc_3339("2026-11-22T21:51:28Z"), Some(at));
+        assert_eq!(rfc_3339("2026-11-22"), None);
+        assert_eq!(http_date("Sun, 22 Nov 2026 21:51:28 GMT"), Some(at));
+        assert_eq!(http_date("yesterday"), None);
+    }
+}

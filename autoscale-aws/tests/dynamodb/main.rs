@@ -1,0 +1,11 @@
+//! The record and the audit log on a DynamoDB in this process.
+#![cfg(feature = "dynamodb")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+mod audit;
+#[path = "../contest/mod.rs"]
+mod contest;
+mod store;
+mod tables;
+#[path = "../wire/mod.rs"]
+mod wire;
