@@ -1,0 +1,1 @@
+//! The story on a real API server.

@@ -1,0 +1,80 @@
+//! One story, told to any cluster: pods wait, nodes come, pods run, the load goes, nodes are drained and go.
+
+use async_trait::async_trait;
+use autoscale_core::words::Span;
+
+use crate::truth::{Seen, Witness};
+
+/// Where it is told.
+#[async_trait]
+pub(crate) trait Stage: Send {
+    /// What the API server has.
+    async fn look(&mut self) -> Seen;
+    /// So many pods are wanted.
+    async fn scale(&mut self, replicas: u32);
+    /// Time passes.
+    async fn pass(&mut self, span: Span);
+    /// Whether the record is there, and has no operation and no lease.
+    async fn is_clean(&mut self) -> bool;
+    /// The policy's bounds.
+    fn bounds(&self) -> (usize, usize);
+    /// What to print when it fails.
+    fn told(&self) -> String;
+}
+
+/// No chapter takes longer.
+const CHAPTER: Span = Span::from_mins(30);
+const STEP: Span = Span::from_secs(2);
+
+/// Tells it. Every invariant is looked at every two seconds.
+pub(crate) async fn tell(stage: &mut dyn Stage) -> Witness {
+    let (min, max) = stage.bounds();
+    let mut witness = Witness::new(min, max);
+    chapter(stage, &mut witness, "the least nodes come", |seen| seen.ready() >= min).await;
+    stage.scale(9).await;
+    chapter(stage, &mut witness, "pods wait, nodes come, pods run", |seen| seen.running() == 9).await;
+    assert!(witness.most >= 3, "9 pods of half a node with 2 CPUs need three: {}", stage.told());
+    stage.scale(2).await;
+    chapter(stage, &mut witness, "idle nodes are drained and go", |seen| {
+        seen.running() == 2 && seen.living() == min && seen.pool() == min && seen.cordoned() == 0
+    })
+    .await;
+    stage.scale(4).await;
+    chapter(stage, &mut witness, "it grows again", |seen| seen.running() == 4).await;
+    let mut passed = Span::ZERO;
+    while !stage.is_clean().await {
+        assert!(passed < CHAPTER, "the record is not clean: {}", stage.told());
+        stage.pass(STEP).await;
+        passed = passed.plus(STEP);
+    }
+    witness
+}
+
+async fn chapter(
+    stage: &mut dyn Stage,
+    witness: &mut Witness,
+    what: &str,
+    over: impl Fn(&Seen) -> bool + Send + Sync,
+) {
+    let mut passed = Span::ZERO;
+    loop {
+        let seen = stage.look().await;
+        if let Err(broken) = witness.see(&seen) {
+            panic!("{what}: {broken}: {}", stage.told());
+        }
+        if over(&seen) {
+            println!("after {passed}: {what}");
+            return;
+        }
+        if passed >= CHAPTER {
+            let counts =
+                (seen.living(), seen.pool(), seen.ready(), seen.cordoned(), seen.running(), seen.pods.len());
+            panic!(
+                "{what}: not after {CHAPTER}: (living, nodes, ready, cordoned, running, pods) {counts:?}: {}",
+                stage.told()
+            );
+        }
+        stage.pass(STEP).await;
+        passed = passed.plus(STEP);
+    }
+}
