@@ -80,14 +80,14 @@ impl Board {
 
     /// The file has a policy that cannot be used.
     pub fn policy_is_bad(&self, why: String) {
-        metrics::gauge!("controller_policy_refused").set(1.0);
         self.known().policy_refused = Some(why);
+        metrics::gauge!("controller_policy_refused").set(1.0);
     }
 
     /// The file has the policy that counts.
     pub fn policy_is_good(&self) {
-        metrics::gauge!("controller_policy_refused").set(0.0);
         self.known().policy_refused = None;
+        metrics::gauge!("controller_policy_refused").set(0.0);
     }
 
     /// Why the newest version of the policy does not count, if it does not.

@@ -47,6 +47,9 @@ pub(crate) async fn tell(stage: &mut dyn Stage) -> Witness {
         stage.pass(STEP).await;
         passed = passed.plus(STEP);
     }
+    let seen = stage.look().await;
+    assert_eq!(witness.see(&seen), Ok(()), "{}", stage.told());
+    assert_eq!(seen.running(), 4, "every pod runs again: {}", stage.told());
     witness
 }
 
