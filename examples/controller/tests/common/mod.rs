@@ -60,7 +60,7 @@ pub(crate) fn follow(server: &ApiServer) -> tokio::task::JoinHandle<()> {
     })
 }
 
-/// A pool of machines with 2 CPUs in two zones, quick in everything.
+/// A pool of machines with 2 CPUs in two zones, quick in everything, for the pods of [`workload`] alone.
 pub(crate) const POLICY: &str = "
 version: 1
 cluster: shop
@@ -71,6 +71,8 @@ pools:
     max: 4
     zones: [a, b]
     shape: { name: m, cpu: 2, memory: 8Gi, pods: 110 }
+    labels: { autoscale.local/sim: shop }
+    taints: [autoscale.local/test:NoSchedule]
     up: []
     down: [{ signal: cpu, below: 30%, for: 60s }]
     pending: { for: 10s }
@@ -82,6 +84,20 @@ pools:
 
 pub(crate) fn policy() -> Arc<Policy> {
     Arc::new(Policy::from_yaml(POLICY).unwrap())
+}
+
+/// A Deployment whose pods run on the simulated machines of a cluster and nowhere else.
+pub(crate) fn workload(namespace: &str, cluster: &str) -> Value {
+    json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": namespace},
+        "spec": {"replicas": 0, "selector": {"matchLabels": {"app": "web"}}, "template": {
+            "metadata": {"labels": {"app": "web"}},
+            "spec": {
+                "nodeSelector": {"autoscale.local/sim": cluster},
+                "tolerations": [{"key": "autoscale.local/test", "operator": "Exists", "effect": "NoSchedule"}],
+                "terminationGracePeriodSeconds": 5,
+                "containers": [{"name": "c", "image": "none.invalid/x", "resources": {"requests": {"cpu": "600m"}}}]}}},
+    })
 }
 
 pub(crate) fn text<'v>(value: &'v Value, pointer: &str) -> &'v str {

@@ -1,74 +1,45 @@
-//! The story on the API server in memory, in virtual time.
+//! The story on the API server in memory, in virtual time, with the rights of the manifests and no others.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use autoscale_core::data::view::{Reading, Sample, SignalQuery};
 use autoscale_core::driver::open;
-use autoscale_core::ports::{Clock, MetricsSource, RandomIds};
-use autoscale_core::words::{Fixed, Span};
+use autoscale_core::ports::Clock;
+use autoscale_core::words::Span;
 use autoscale_kube::fake::ApiServer;
-use clap::Parser;
-use controller::args::Args;
-use controller::board::Board;
-use controller::replica::Replica;
-use controller::settings::Settings;
-use controller::setup::Setup;
-use serde_json::json;
-use tokio::task::JoinHandle;
+use serde_json::{Value, json};
 
-use crate::common::{NAMESPACE, POLICY, ServerClock, follow, server, text};
+use crate::common::{NAMESPACE, POLICY, ServerClock, follow, server, text, workload};
 use crate::kill::{Dice, Fuse};
+use crate::replica::{replica, settings};
 use crate::story::{Stage, tell};
 use crate::truth::Seen;
 
-/// Every node idles along.
-#[derive(Debug)]
-struct Calm;
+/// As the manifests call it.
+const ACCOUNT: &str = "system:serviceaccount:autoscale:autoscale";
 
-#[async_trait]
-impl MetricsSource for Calm {
-    async fn sample(&self, wanted: &[SignalQuery]) -> Vec<Sample> {
-        let value = || Reading::Value { value: Fixed::from_micros(100_000), age: Span::ZERO };
-        wanted.iter().map(|query| Sample::new(query.clone(), value())).collect()
-    }
-}
-
-/// Settings as from a command line, with the policy in a file of its own.
-pub(crate) fn settings(name: &str, more: &[&str]) -> Settings {
-    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("e2e-{name}.yaml"));
-    std::fs::write(&path, POLICY).unwrap();
-    let path = path.to_str().unwrap();
-    let args = ["controller", "--policy", path, "--provider", "sim", "--namespace", NAMESPACE];
-    Settings::new(Args::parse_from(args.iter().chain(more)).options).unwrap()
-}
-
-/// One replica, with what runs beside it. Dropping the handle's task at an await is what a kill is to it.
-pub(crate) fn replica(
-    server: &ApiServer,
-    settings: &Settings,
-    name: &str,
-    fuse: &Fuse,
-    stop: Arc<tokio::sync::Notify>,
-) -> JoinHandle<()> {
-    let client = fuse.client(server.client_as("admin"));
-    let clock: Arc<dyn Clock> = Arc::new(ServerClock(server.clone()));
-    let ids = Arc::new(RandomIds::new(name));
-    let mut setup = Setup::new(settings, (client, "default".to_owned()), clock.clone(), ids).unwrap();
-    setup.ports.metrics = Arc::new(Calm);
-    let board = Arc::new(Board::new(clock, 10, Span::from_mins(1), false));
-    let beside = setup.beside.take().unwrap();
-    let replica = Replica::new(setup.maker(), setup.policy.clone(), board);
-    tokio::spawn(async move {
-        // Held for as long as the replica lives: without it no new policy could come.
-        let _next = setup.next;
-        let running = replica.run(async move { stop.notified().await });
-        tokio::select! {
-            () = running => {}
-            () = beside => {}
+/// Gives the controller's account what the manifests give it.
+fn grant(server: &ApiServer) {
+    let mut lease = None;
+    for file in ["rbac.yaml", "sim/rbac.yaml", "lease.yaml"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests").join(file);
+        let documents: Vec<Value> =
+            serde_saphyr::from_multiple(&std::fs::read_to_string(path).unwrap()).unwrap();
+        for document in documents {
+            match text(&document, "/kind") {
+                "Role" | "ClusterRole" => server.grant(ACCOUNT, [document]).unwrap(),
+                "Lease" => lease = Some(server.create(document).unwrap()),
+                _ => {}
+            }
         }
-    })
+    }
+    assert!(lease.is_some(), "the Lease is made beforehand: nobody else may");
+}
+
+fn clock(server: &ApiServer) -> Arc<dyn Clock> {
+    Arc::new(ServerClock(server.clone()))
 }
 
 struct Fake {
@@ -79,15 +50,7 @@ struct Fake {
 impl Fake {
     fn new(seed: u64, told: String) -> Self {
         let server = server(seed);
-        server
-            .create(json!({
-                "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "default"},
-                "spec": {"replicas": 0, "selector": {"matchLabels": {"app": "web"}}, "template": {
-                    "metadata": {"labels": {"app": "web"}},
-                    "spec": {"terminationGracePeriodSeconds": 5, "containers": [
-                        {"name": "c", "image": "x", "resources": {"requests": {"cpu": "600m"}}}]}}},
-            }))
-            .unwrap();
+        server.create(workload("default", "shop")).unwrap();
         Self { server, told }
     }
 }
@@ -133,8 +96,10 @@ async fn one_replica() {
     let mut fake = Fake::new(1, "one replica".to_owned());
     let time = follow(&fake.server);
     let stop = Arc::new(tokio::sync::Notify::new());
-    let settings = settings("one", &[]);
-    let running = replica(&fake.server, &settings, "one", &Fuse::new(0, false), stop.clone());
+    let settings = settings("one", POLICY, NAMESPACE);
+    grant(&fake.server);
+    let client = fake.server.client_as(ACCOUNT);
+    let running = replica(client, clock(&fake.server), &settings, "one", stop.clone());
     tell(&mut fake).await;
     // Told to stop it ends by itself, and leaves no lease behind.
     stop.notify_one();
@@ -148,15 +113,17 @@ async fn two_replicas_killed(seed: u64) {
     println!("seed {seed}: E2E_SEED={seed} cargo test -p controller --test e2e killed");
     let mut fake = Fake::new(seed, format!("seed {seed}"));
     let time = follow(&fake.server);
+    grant(&fake.server);
     let kills = Arc::new(AtomicU64::new(0));
     let keeper = |name: &'static str, number: u64| {
         let (server, kills) = (fake.server.clone(), kills.clone());
-        let settings = settings(&format!("{name}-{seed}"), &[]);
+        let settings = settings(&format!("{name}-{seed}"), POLICY, NAMESPACE);
         let mut dice = Dice::new(seed.wrapping_mul(2).wrapping_add(number));
         async move {
             loop {
                 let fuse = Fuse::new(1 + dice.below(120), dice.below(2) == 1);
-                let running = replica(&server, &settings, name, &fuse, Arc::default());
+                let client = fuse.client(server.client_as(ACCOUNT));
+                let running = replica(client, clock(&server), &settings, name, Arc::default());
                 fuse.dead.notified().await;
                 running.abort();
                 kills.fetch_add(1, Ordering::SeqCst);

@@ -13,8 +13,10 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod dry;
 mod fake;
 mod kill;
 mod real;
+mod replica;
 mod story;
 mod truth;

@@ -83,7 +83,8 @@ async fn pods_run_and_end_where_there_is_no_kubelet() {
     server
         .create(json!({
             "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "default"},
-            "spec": {"terminationGracePeriodSeconds": 5, "containers": [{"name": "c", "image": "x"}]},
+            "spec": {"tolerations": [{"operator": "Exists"}], "nodeSelector": {"autoscale.local/sim": "shop"},
+                     "terminationGracePeriodSeconds": 5, "containers": [{"name": "c", "image": "x"}]},
         }))
         .unwrap();
     server.advance(Span::from_secs(1));

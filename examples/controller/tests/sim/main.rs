@@ -3,6 +3,7 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::large_futures,
     reason = "a test that cannot go on fails"
 )]
 

@@ -1,0 +1,64 @@
+//! One replica of the controller in this process.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use autoscale_core::data::view::{Reading, Sample, SignalQuery};
+use autoscale_core::ports::{Clock, MetricsSource, RandomIds};
+use autoscale_core::words::{Fixed, Span};
+use clap::Parser;
+use controller::args::Args;
+use controller::board::Board;
+use controller::replica::Replica;
+use controller::settings::Settings;
+use controller::setup::Setup;
+use kube::Client;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+
+/// Every node idles along.
+#[derive(Debug)]
+struct Calm;
+
+#[async_trait]
+impl MetricsSource for Calm {
+    async fn sample(&self, wanted: &[SignalQuery]) -> Vec<Sample> {
+        let value = || Reading::Value { value: Fixed::from_micros(100_000), age: Span::ZERO };
+        wanted.iter().map(|query| Sample::new(query.clone(), value())).collect()
+    }
+}
+
+/// Settings as from a command line, with the policy in a file of its own.
+pub(crate) fn settings(name: &str, policy: &str, namespace: &str) -> Settings {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("e2e-{name}.yaml"));
+    std::fs::write(&path, policy).unwrap();
+    let path = path.to_str().unwrap();
+    let args = ["controller", "--policy", path, "--provider", "sim", "--namespace", namespace];
+    Settings::new(Args::parse_from(args).options).unwrap()
+}
+
+/// One replica, with what runs beside it. To abort its task is to kill it; told to stop it ends by itself.
+pub(crate) fn replica(
+    client: Client,
+    clock: Arc<dyn Clock>,
+    settings: &Settings,
+    name: &str,
+    stop: Arc<Notify>,
+) -> JoinHandle<()> {
+    let ids = Arc::new(RandomIds::new(name));
+    let mut setup = Setup::new(settings, (client, "default".to_owned()), clock.clone(), ids).unwrap();
+    setup.ports.metrics = Arc::new(Calm);
+    let board = Arc::new(Board::new(clock, 10, Span::from_mins(1), false));
+    let beside = setup.beside.take().unwrap();
+    let replica = Replica::new(setup.maker(), setup.policy.clone(), board);
+    tokio::spawn(async move {
+        // Held for as long as the replica lives: without it no new policy could come.
+        let _next = setup.next;
+        let running = replica.run(async move { stop.notified().await });
+        tokio::select! {
+            () = running => {}
+            () = beside => {}
+        }
+    })
+}
