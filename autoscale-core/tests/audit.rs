@@ -338,7 +338,7 @@ fn questions_are_answered_from_entries_alone() {
 #[test]
 fn a_writer_begins_with_a_full_entry_and_at_one() {
     let report = World::new().tick();
-    let entry = Entry::new(report.at, &report.policy, autoscale_core::data::audit::End::Done);
+    let entry = Entry::new(report.at, &report.policy, autoscale_core::data::Ended::Done);
     let mut writer = Writer::new(HolderId::new("w").unwrap(), None);
     for n in 1..=FULL_EVERY + 2 {
         let line = writer.line(&entry, false).unwrap();

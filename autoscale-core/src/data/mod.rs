@@ -2,8 +2,11 @@
 
 #[cfg(feature = "audit")]
 pub mod audit;
+mod ended;
 pub mod explain;
 pub mod order;
 pub mod policy;
 pub mod record;
 pub mod view;
+
+pub use ended::Ended;

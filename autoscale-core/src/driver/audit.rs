@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::observe::within;
-use super::{Ended, Report, Round};
-use crate::data::audit::{Broken, Brought, Decided, End, Entry, Head, Line, Writer};
+use super::{Report, Round};
+use crate::data::audit::{Broken, Brought, Decided, Entry, Head, Line, Writer};
 use crate::ports::{Appended, AuditLog, Clock, Error, ErrorKind};
 use crate::words::{ContentHash, HolderId, Span, Timestamp};
 
@@ -142,13 +142,7 @@ impl Auditor {
 
 fn entry(report: &Report) -> Entry<'_> {
     let Report { at, policy, ended, rounds, notices_stored, wake_in, alarms, took: _, record: _ } = report;
-    let ended = match ended {
-        Ended::Done => End::Done,
-        Ended::Busy { holder, until } => End::Busy { holder: holder.clone(), until: *until },
-        Ended::Halted { why } => End::Halted { why: why.clone() },
-        Ended::NoAuthority { why } => End::NoAuthority { why: why.clone() },
-    };
-    let mut entry = Entry::new(*at, policy, ended);
+    let mut entry = Entry::new(*at, policy, ended.clone());
     entry.rounds = rounds.iter().map(decided).collect();
     (entry.notices_stored, entry.wake_in) = (*notices_stored, *wake_in);
     entry.alarms.clone_from(alarms);

@@ -1,6 +1,5 @@
 //! Short names that stay the same from version to version, for logs and metrics.
 
-use super::Ended;
 use crate::data::explain::Action;
 use crate::data::order::{Answer, Blocker, Cordoned, OpId, Order, Refusal};
 use crate::data::policy::Purchase;
@@ -107,15 +106,6 @@ pub(super) const fn method(order: &Order) -> (&'static str, &'static str) {
         Order::Uncordon(_) => ("drainer", "uncordon"),
         Order::Evict(_) => ("drainer", "evict"),
         Order::Forget(_) => ("drainer", "forget"),
-    }
-}
-
-pub(super) const fn ended(ended: &Ended) -> &'static str {
-    match ended {
-        Ended::Done => "done",
-        Ended::Busy { .. } => "busy",
-        Ended::Halted { .. } => "halted",
-        Ended::NoAuthority { .. } => "no_authority",
     }
 }
 

@@ -32,12 +32,13 @@ use crate::data::record::Record;
 use crate::ports::{Clock, Drainer, Ids, MetricsSource, NodeProvider, StateStore};
 use crate::words::{Inc, Span, Ver};
 
+pub use crate::data::Ended;
 #[cfg(feature = "audit")]
 pub use audit::{AuditFailed, Auditor, Recorded};
 #[cfg(feature = "metrics")]
 pub use measures::MetricsObserver;
 pub use operate::OperatorError;
-pub use report::{Ended, Report, Round, Trigger};
+pub use report::{Report, Round, Trigger};
 #[cfg(feature = "tokio")]
 pub use run::{RunOptions, SystemClock, run};
 pub use seal::{Unreadable, open, seal};

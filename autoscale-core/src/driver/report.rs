@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use crate::data::Ended;
 use crate::data::explain::Explanation;
 use crate::data::order::Outcome;
 use crate::data::policy::Policy;
 use crate::data::record::{IncomingNotice, Record};
 use crate::data::view::View;
 use crate::logic::Tick;
-use crate::words::{HolderId, Span, Timestamp};
+use crate::words::{Span, Timestamp};
 
 /// What makes a tick run.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -19,31 +20,6 @@ pub enum Trigger {
     Schedule,
     /// The cloud announces something.
     Notices(Vec<IncomingNotice>),
-}
-
-/// How a tick ended.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum Ended {
-    /// Nothing more was due, or the time was up; what is left is in the record.
-    Done,
-    /// Another tick holds the lease. Notices were stored all the same.
-    Busy {
-        /// Who.
-        holder: HolderId,
-        /// Until when, by its clock.
-        until: Timestamp,
-    },
-    /// The record cannot be read or is not ours: nothing was written, nothing was done. A person has to look.
-    Halted {
-        /// What is wrong and what to do.
-        why: String,
-    },
-    /// The store did not answer or others kept winning: nothing was done.
-    NoAuthority {
-        /// In words.
-        why: String,
-    },
 }
 
 /// One round of a tick.

@@ -7,7 +7,8 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::delta::Misfit;
-use super::{End, Head, Sum, VERSION};
+use super::{Head, Sum, VERSION};
+use crate::data::Ended;
 use crate::words::{Span, truncated};
 
 /// No line is longer, in bytes.
@@ -92,7 +93,7 @@ fn foreign(why: impl ToString) -> Broken {
 /// What stands in a body.
 #[derive(Serialize, Deserialize, Debug)]
 pub(super) struct Body {
-    pub(super) ended: End,
+    pub(super) ended: Ended,
     pub(super) notices_stored: bool,
     pub(super) wake_in: Option<Span>,
     pub(super) alarms: Vec<String>,

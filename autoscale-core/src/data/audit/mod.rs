@@ -24,6 +24,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use crate::data::Ended;
 use crate::data::explain::Explanation;
 use crate::data::order::Outcome;
 use crate::data::policy::Policy;
@@ -62,44 +63,6 @@ impl Brought {
         notices: Vec<IncomingNotice>,
     ) -> Self {
         Self { holder, write_id, launch_delay, notices }
-    }
-}
-
-/// How a tick ended.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum End {
-    /// Nothing more was due, or the time was up.
-    Done,
-    /// Another tick held the lease.
-    Busy {
-        /// Who.
-        holder: HolderId,
-        /// Until when, by its clock.
-        until: Timestamp,
-    },
-    /// The record could not be read or was not ours.
-    Halted {
-        /// What is wrong and what to do.
-        why: String,
-    },
-    /// The store did not answer or others kept winning.
-    NoAuthority {
-        /// In words.
-        why: String,
-    },
-}
-
-impl End {
-    /// A short name that stays the same from version to version.
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::Busy { .. } => "busy",
-            Self::Halted { .. } => "halted",
-            Self::NoAuthority { .. } => "no_authority",
-        }
     }
 }
 
@@ -154,7 +117,7 @@ pub struct Entry<'a> {
     /// What it decided by.
     pub policy: Cow<'a, Policy>,
     /// How it ended.
-    pub ended: End,
+    pub ended: Ended,
     /// Its rounds.
     pub rounds: Vec<Decided<'a>>,
     /// Whether every notice of its trigger was stored or needs no entry.
@@ -167,7 +130,7 @@ pub struct Entry<'a> {
 
 impl<'a> Entry<'a> {
     /// A tick that did nothing.
-    pub const fn new(at: Timestamp, policy: &'a Policy, ended: End) -> Self {
+    pub const fn new(at: Timestamp, policy: &'a Policy, ended: Ended) -> Self {
         Self {
             at,
             policy: Cow::Borrowed(policy),

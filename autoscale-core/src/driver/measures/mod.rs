@@ -114,7 +114,7 @@ impl MetricsObserver {
 
     fn tick(&mut self, report: &Report) {
         let gauges = &mut self.gauges;
-        gauges.count("autoscale_ticks_total", &[("ended", codes::ended(&report.ended))], 1);
+        gauges.count("autoscale_ticks_total", &[("ended", report.ended.code())], 1);
         let seconds = report.took.as_millis() as f64 / 1_000.0;
         gauges.measure("autoscale_tick_duration_seconds", seconds);
         let halted = matches!(report.ended, Ended::Halted { .. });

@@ -56,7 +56,7 @@ pub(in crate::driver) fn in_tick<F: Future<Output = Report>>(
     let within = span.clone();
     async move {
         let report = tick.instrument(within).await;
-        span.record("ended", codes::ended(&report.ended));
+        span.record("ended", report.ended.code());
         span.record("rounds", report.rounds.len());
         span.record("took_ms", report.took.as_millis());
         span.in_scope(|| ended(&report));

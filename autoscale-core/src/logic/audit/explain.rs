@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::answer::{Answer, NoAnswer, PoolAnswer, Question, Standing, Wait};
 use super::node::{self, NodeAnswer};
-use crate::data::audit::{Decided, End, Entry, Head};
+use crate::data::Ended;
+use crate::data::audit::{Decided, Entry, Head};
 use crate::data::explain::{Explanation, Hold, PoolReport, RuleState, Verdict};
 use crate::data::order::Outcome;
 use crate::data::view::Scope;
@@ -96,7 +97,7 @@ impl Explainer {
             policy: entry.policy.hash().clone(),
             holder: round.brought.holder.to_string(),
             entry: format!("entry {} of {}", head.n, head.writer),
-            ended: (entry.ended != End::Done).then(|| one_line(&ended(&entry.ended))),
+            ended: (entry.ended != Ended::Done).then(|| one_line(&ended(&entry.ended))),
             undecided,
             standing: standing.clone(),
             actions: actions.collect(),
@@ -148,12 +149,12 @@ fn shown(what: impl ToString) -> String {
     one_line(&what.to_string())
 }
 
-fn ended(end: &End) -> String {
+fn ended(end: &Ended) -> String {
     match end {
-        End::Done => "done".to_owned(),
-        End::Busy { holder, until } => format!("busy: {holder} held the lease until {until}"),
-        End::Halted { why } => format!("halted: {why}"),
-        End::NoAuthority { why } => format!("nothing was done: {why}"),
+        Ended::Done => "done".to_owned(),
+        Ended::Busy { holder, until } => format!("busy: {holder} held the lease until {until}"),
+        Ended::Halted { why } => format!("halted: {why}"),
+        Ended::NoAuthority { why } => format!("nothing was done: {why}"),
     }
 }
 
