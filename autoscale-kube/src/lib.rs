@@ -6,11 +6,11 @@
 //! |---|---|
 //! | `drain` | [`Drainer`](autoscale_core::ports::Drainer): surveys, stamped cordons, evictions by uid through the eviction API |
 //! | `lease` | [`StateStore`](autoscale_core::ports::StateStore) in an annotation of one Lease, by uid and resource version |
+//! | `metrics` | [`MetricsSource`](autoscale_core::ports::MetricsSource) on the metrics server, on what pods ask for, and on pods that wait |
+//! | `prometheus` | [`MetricsSource`](autoscale_core::ports::MetricsSource) on Prometheus, each signal a query; needs no client of Kubernetes |
 //! | `fake` | an API server in memory behind a client of `kube`, for tests; off by default |
 //!
-//! Signals from a metrics server and from Prometheus, and events, are still to come; until then a
-//! [`MetricsSource`](autoscale_core::ports::MetricsSource) is yours to bring. What the account needs is in `rbac/`, and tests
-//! hold that it is enough and nothing too much.
+//! Events are still to come. What the account needs is in `rbac/`, and tests hold that it is enough and nothing too much.
 //!
 //! The version of the Kubernetes API is the program's to choose: switch on one `v1_*` feature of `k8s-openapi`, or set
 //! `K8S_OPENAPI_ENABLED_VERSION`.
@@ -29,6 +29,10 @@ pub mod drain;
 pub mod fake;
 #[cfg(feature = "lease")]
 pub mod lease;
+#[cfg(feature = "metrics")]
+pub mod metrics;
+#[cfg(feature = "prometheus")]
+pub mod prometheus;
 #[cfg(feature = "drain")]
 mod quantity;
 #[cfg(feature = "client")]

@@ -7,6 +7,7 @@ mod audit;
     allow(dead_code, reason = "each feature uses some of them")
 )]
 mod codes;
+mod joined;
 #[cfg(feature = "metrics")]
 pub mod measures;
 mod observe;
@@ -35,6 +36,7 @@ use crate::words::{Inc, Span, Ver};
 pub use crate::data::Ended;
 #[cfg(feature = "audit")]
 pub use audit::{AuditFailed, Auditor, Recorded};
+pub use joined::{Answers, JoinError, JoinErrors, JoinedMetrics, JoinedMetricsBuilder};
 #[cfg(feature = "metrics")]
 pub use measures::MetricsObserver;
 pub use operate::OperatorError;

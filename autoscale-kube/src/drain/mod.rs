@@ -16,6 +16,8 @@ mod meta;
 mod node;
 mod owners;
 mod pod;
+#[cfg(feature = "metrics")]
+mod read;
 mod requests;
 mod rules;
 mod survey;
@@ -31,6 +33,8 @@ use autoscale_core::words::Deadline;
 
 use crate::Connection;
 pub use config::DrainConfig;
+#[cfg(feature = "metrics")]
+pub(crate) use read::Reader;
 
 /// Drains nodes of a Kubernetes cluster.
 ///

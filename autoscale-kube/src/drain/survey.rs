@@ -28,8 +28,8 @@ const MAX_STARTS: u32 = 3;
 /// Requests under way at a time.
 const AT_ONCE: usize = 4;
 
-const WAITING: &str = "spec.nodeName=,status.phase=Pending";
-const NOT_ENDED: &str = "status.phase!=Succeeded,status.phase!=Failed";
+pub(super) const WAITING: &str = "spec.nodeName=,status.phase=Pending";
+pub(super) const NOT_ENDED: &str = "status.phase!=Succeeded,status.phase!=Failed";
 
 /// One look.
 #[derive(Debug)]
@@ -61,14 +61,18 @@ impl<'a> Survey<'a> {
         let mut drafts = self.pods(scope, &budgets).await?;
         owners::look_up(&self, &mut drafts).await?;
         volumes::look_up(&self, &mut drafts).await?;
-        let oldest = *self.oldest.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut view = ClusterView::new(oldest.unwrap_or(began), scope.clone());
+        let mut view = ClusterView::new(self.told().unwrap_or(began), scope.clone());
         let listed = nodes.len();
         view.nodes = nodes.iter().filter_map(|node| node.fact(self.config)).collect();
         view.complete = view.nodes.len() == listed;
         view.pods = drafts.into_iter().map(|draft| draft.pod).collect();
         view.budgets = budgets.shown;
         Ok(view)
+    }
+
+    /// The oldest time that the API server has told.
+    pub(super) fn told(&self) -> Option<Timestamp> {
+        *self.oldest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The pods of a scope, and those that wait for a node.
@@ -120,7 +124,7 @@ impl<'a> Survey<'a> {
     }
 
     /// Every object of a kind, page by page, each reduced as it comes. Pages that expire on the way are begun again.
-    async fn pages<T: DeserializeOwned, R>(
+    pub(super) async fn pages<T: DeserializeOwned, R>(
         &self,
         path: &str,
         query: &[(&str, &str)],

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use autoscale_core::words::Timestamp;
 use serde_json::{Value, json};
 
 use super::kinds::K;
@@ -16,8 +17,16 @@ use super::world::World;
 pub(super) struct Usage {
     /// Whether there is a metrics server; `Some(true)`: one that does not answer.
     pub(super) broken: Option<bool>,
-    /// Thousandths of a CPU, and bytes.
-    pub(super) nodes: BTreeMap<String, (u64, u64)>,
+    pub(super) nodes: BTreeMap<String, Measured>,
+}
+
+/// What one node uses.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Measured {
+    pub(super) cpu_milli: u64,
+    pub(super) memory: u64,
+    /// `None`: measured again and again.
+    pub(super) at: Option<Timestamp>,
 }
 
 impl World {
@@ -46,13 +55,13 @@ impl World {
     }
 
     fn measured(&self, name: &str) -> Option<Value> {
-        let (cpu, memory) = self.usage.nodes.get(name).copied()?;
+        let Measured { cpu_milli, memory, at } = self.usage.nodes.get(name).copied()?;
         let node = self.store.get(K::NODES, &Key::global(name))?;
-        let now = self.now.to_string();
+        let (now, at) = (self.now.to_string(), at.unwrap_or(self.now).to_string());
         Some(json!({
             "metadata": {"name": name, "creationTimestamp": now, "labels": node.pointer("/metadata/labels")},
-            "timestamp": now, "window": "20.05s",
-            "usage": {"cpu": format!("{}n", cpu.saturating_mul(1_000_000)), "memory": format!("{}Ki", memory >> 10)},
+            "timestamp": at, "window": "20.05s",
+            "usage": {"cpu": format!("{}n", cpu_milli.saturating_mul(1_000_000)), "memory": format!("{}Ki", memory >> 10)},
         }))
     }
 }

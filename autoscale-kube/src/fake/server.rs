@@ -269,7 +269,17 @@ impl ApiServer {
 
     /// What a node uses: thousandths of a CPU, and bytes of memory.
     pub fn set_usage(&self, node: &str, cpu_milli: u64, memory: u64) {
-        self.with(|world| world.usage.nodes.insert(node.to_owned(), (cpu_milli, memory)));
+        self.measured(node, cpu_milli, memory, None);
+    }
+
+    /// What a node used when it was last measured, so long ago; it is not measured again.
+    pub fn set_usage_of(&self, node: &str, cpu_milli: u64, memory: u64, ago: Span) {
+        self.measured(node, cpu_milli, memory, Some(self.now().before(ago)));
+    }
+
+    fn measured(&self, node: &str, cpu_milli: u64, memory: u64, at: Option<Timestamp>) {
+        let measured = super::metrics::Measured { cpu_milli, memory, at };
+        self.with(|world| world.usage.nodes.insert(node.to_owned(), measured));
     }
 
     /// Nothing is measured of a node any more.

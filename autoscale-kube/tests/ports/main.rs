@@ -1,5 +1,5 @@
 //! The contracts of the ports on the API server in memory, each test with a fresh one.
-#![cfg(all(feature = "drain", feature = "lease"))]
+#![cfg(all(feature = "drain", feature = "lease", feature = "metrics"))]
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -9,5 +9,6 @@
 
 mod drain;
 mod lease;
+mod metrics;
 mod rbac;
 mod survey;

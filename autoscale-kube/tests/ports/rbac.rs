@@ -121,7 +121,7 @@ fn furnish(server: &ApiServer, many: u32) {
     }
 }
 
-/// One run of everything a drainer does; the missing action of what failed.
+/// One run of everything a drainer and its metrics do; the missing action of what failed.
 async fn everything(stage: &Stage) -> Vec<String> {
     let drainer = stage.drainer();
     let mut missing = Vec::new();
@@ -144,6 +144,7 @@ async fn everything(stage: &Stage) -> Vec<String> {
     note(drainer.cordon(&order).await.map(drop));
     note(drainer.evict(&EvictOrder::new(name.clone(), pods)).await.map(drop));
     note(drainer.forget(&ForgetOrder::new(name, node.uid)).await);
+    missing.extend(super::metrics::denied(&stage.server, USER).await);
     missing
 }
 
@@ -161,7 +162,8 @@ async fn taking_away_any_one_is_noticed_and_named() {
             furnish(&stage.server, many);
             let missing = everything(&stage).await;
             let Permission { verb, resource, .. } = &permission;
-            let named = missing.iter().any(|action| *action == format!("{verb} {resource}"));
+            let of_group = if permission.group == "metrics.k8s.io" { ".metrics.k8s.io" } else { "" };
+            let named = missing.iter().any(|action| *action == format!("{verb} {resource}{of_group}"));
             assert!(
                 named || optional(resource),
                 "{permission:?} is missing, and nobody says so: {missing:?}"
