@@ -14,6 +14,7 @@ use tokio::sync::watch;
 
 use crate::bad::Bad;
 use crate::board::Board;
+use crate::signals::Signals;
 
 /// No policy is larger.
 const LARGEST: u64 = 1 << 20;
@@ -61,6 +62,7 @@ pub struct Watcher {
     clock: Arc<dyn Clock>,
     board: Arc<Board>,
     to: watch::Sender<Arc<Policy>>,
+    signals: Option<Signals>,
     seen: Option<Vec<u8>>,
 }
 
@@ -73,7 +75,14 @@ impl Watcher {
         board: Arc<Board>,
         to: watch::Sender<Arc<Policy>>,
     ) -> Self {
-        Self { path, every, clock, board, to, seen: None }
+        Self { path, every, clock, board, to, signals: None, seen: None }
+    }
+
+    /// Also refuses policies that do not fit the signals there are.
+    #[must_use]
+    pub fn with_signals(mut self, signals: Signals) -> Self {
+        self.signals = Some(signals);
+        self
     }
 
     /// Looks until it is dropped.
@@ -102,7 +111,12 @@ impl Watcher {
                 Err(bad)
             }
         };
-        match found.and_then(|policy| same_cluster(&policy, current.cluster()).map(|()| policy)) {
+        let fits = |policy: Arc<Policy>| {
+            same_cluster(&policy, current.cluster())?;
+            self.signals.as_ref().map_or(Ok(()), |signals| signals.fit(&policy))?;
+            Ok(policy)
+        };
+        match found.and_then(fits) {
             Ok(policy) => {
                 self.board.policy_is_good();
                 if policy.hash() != current.hash() {

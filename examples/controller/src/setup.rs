@@ -14,12 +14,12 @@ use futures_util::future::BoxFuture;
 use kube::config::KubeConfigOptions;
 use tokio::sync::watch;
 
-use crate::args::{ProviderName, SignalSource};
+use crate::args::ProviderName;
 use crate::bad::Bad;
 use crate::provider::sim::SimConfig;
 use crate::provider::{self, Provider};
 use crate::settings::Settings;
-use crate::signals;
+use crate::signals::Signals;
 
 /// No answer of an API server is waited for longer: the driver gives up much earlier.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -55,6 +55,8 @@ pub struct Setup {
     pub policy: watch::Receiver<Arc<Policy>>,
     /// Where the next version of it goes.
     pub next: watch::Sender<Arc<Policy>>,
+    /// Where signals come from.
+    pub signals: Signals,
     /// What has to run beside the ticks.
     pub beside: Option<BoxFuture<'static, ()>>,
     scope: String,
@@ -84,8 +86,16 @@ impl Setup {
         let options = &settings.options;
         let namespace = options.namespace.clone().unwrap_or(namespace);
         let connection = Connection::from_client(client.clone());
+        let mut bad = Bad::default();
         let store = LeaseStore::new(connection.clone(), &namespace, &options.lease);
-        let store = store.map_err(|error| Bad::of(error.chain()))?;
+        let store = bad.take(store.map_err(|error| Bad::of(error.chain())));
+        let signals = Signals::new(options, &settings.policy, connection.clone(), clock.clone());
+        let signals = bad.take(signals.and_then(|signals| signals.fit(&settings.policy).map(|()| signals)));
+        bad.into_result()?;
+        let (Some(store), Some(signals)) = (store, signals) else {
+            // Whatever is not there has been said above.
+            return Err(Bad::of("not enough was set"));
+        };
         let (next, policy) = watch::channel(settings.policy.clone());
         let Provider { nodes, scope, launch_delay, beside } = match settings.provider {
             ProviderName::Sim => {
@@ -96,11 +106,8 @@ impl Setup {
         };
         let drain = DrainConfig::new().with_pool_label(&options.pool_label);
         let drainer = Arc::new(Drain::new(connection, drain, clock.clone()));
-        let metrics = match options.signals {
-            SignalSource::None => signals::none(),
-        };
-        let ports = Ports::new(metrics, nodes, drainer, Arc::new(store), clock, ids);
-        Ok(Self { ports, policy, next, beside, scope, launch_delay })
+        let ports = Ports::new(signals.source.clone(), nodes, drainer, Arc::new(store), clock, ids);
+        Ok(Self { ports, policy, next, signals, beside, scope, launch_delay })
     }
 
     /// What makes drivers, without the rest.

@@ -197,7 +197,8 @@ async fn stay(
     );
     let every = options.policy_every;
     let watcher =
-        Watcher::new(settings.path.clone(), every, clock.clone(), board.clone(), setup.next.clone());
+        Watcher::new(settings.path.clone(), every, clock.clone(), board.clone(), setup.next.clone())
+            .with_signals(setup.signals.clone());
     let mut beside = tokio::task::JoinSet::new();
     beside.spawn(watcher.run());
     beside.spawn(serve(listener, Shown::new(board.clone(), Some(telemetry))));

@@ -26,6 +26,22 @@ async fn every_mistake_is_told_at_once() {
     std::fs::write(house.folder.join("policy.yaml"), POLICY).unwrap();
     let output = house.run(&["--cluster", "stop", "--once"]).await;
     assert_eq!((output.status.code(), err(&output).contains("expected shop")), (Some(2), true));
+    // What only shows when everything is put together is told together too.
+    let output = house
+        .run(&[
+            "--lease=../x",
+            "--once",
+            "--signals=prometheus",
+            "--prometheus-url=http://prometheus",
+            "--prometheus-metric=queue=jobs",
+            "--prometheus-cert-file=x",
+        ])
+        .await;
+    for expected in
+        ["../x", "--prometheus: url", "queue: expected a signal that the policy declares", "both or none"]
+    {
+        assert!(err(&output).contains(expected), "{expected}: {}", err(&output));
+    }
     let output = house.run(&["--lease", "../x", "--once"]).await;
     assert_eq!((output.status.code(), err(&output).contains("../x")), (Some(2), true));
 }

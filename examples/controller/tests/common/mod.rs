@@ -74,7 +74,7 @@ pools:
     labels: { autoscale.local/sim: shop }
     taints: [autoscale.local/test:NoSchedule]
     up: []
-    down: [{ signal: cpu, below: 30%, for: 60s }]
+    down: [{ signal: cpu, below: 50%, for: 60s }]
     pending: { for: 10s }
     cooldown_up: 20s
     cooldown_down: 30s

@@ -3,10 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use autoscale_core::data::view::{Reading, Sample, SignalQuery};
-use autoscale_core::ports::{Clock, MetricsSource, RandomIds};
-use autoscale_core::words::{Fixed, Span};
+use autoscale_core::ports::{Clock, RandomIds};
+use autoscale_core::words::Span;
 use clap::Parser;
 use controller::args::Args;
 use controller::board::Board;
@@ -17,24 +15,22 @@ use kube::Client;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-/// Every node idles along.
-#[derive(Debug)]
-struct Calm;
-
-#[async_trait]
-impl MetricsSource for Calm {
-    async fn sample(&self, wanted: &[SignalQuery]) -> Vec<Sample> {
-        let value = || Reading::Value { value: Fixed::from_micros(100_000), age: Span::ZERO };
-        wanted.iter().map(|query| Sample::new(query.clone(), value())).collect()
-    }
-}
-
 /// Settings as from a command line, with the policy in a file of its own.
 pub(crate) fn settings(name: &str, policy: &str, namespace: &str) -> Settings {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("e2e-{name}.yaml"));
     std::fs::write(&path, policy).unwrap();
     let path = path.to_str().unwrap();
-    let args = ["controller", "--policy", path, "--provider", "sim", "--namespace", namespace];
+    let args = [
+        "controller",
+        "--policy",
+        path,
+        "--provider",
+        "sim",
+        "--signals",
+        "requests",
+        "--namespace",
+        namespace,
+    ];
     Settings::new(Args::parse_from(args).options).unwrap()
 }
 
@@ -48,7 +44,6 @@ pub(crate) fn replica(
 ) -> JoinHandle<()> {
     let ids = Arc::new(RandomIds::new(name));
     let mut setup = Setup::new(settings, (client, "default".to_owned()), clock.clone(), ids).unwrap();
-    setup.ports.metrics = Arc::new(Calm);
     let board = Arc::new(Board::new(clock, 10, Span::from_mins(1), false));
     let beside = setup.beside.take().unwrap();
     let replica = Replica::new(setup.maker(), setup.policy.clone(), board);

@@ -1,5 +1,7 @@
 //! The command line. Every option has an environment variable, so that a Deployment needs no arguments.
 
+mod prometheus;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -8,6 +10,7 @@ use clap::{Parser, ValueEnum};
 
 use crate::command::Command;
 use crate::provider::sim::Limit;
+pub use prometheus::{Matcher, MetricSignal, PrometheusOptions};
 
 /// Scales the worker nodes of this cluster, safely, and says why.
 ///
@@ -122,6 +125,10 @@ pub struct Options {
     /// With --provider sim: how many machines there are at most, as ZONE/PURCHASE/SHAPE=N; `*` is any
     #[arg(long, global = true, env = "AUTOSCALE_SIM_LIMIT", value_name = "LIMIT", value_delimiter = ',')]
     pub sim_limit: Vec<Limit>,
+
+    /// How Prometheus is reached, and what it is asked.
+    #[command(flatten)]
+    pub prometheus: PrometheusOptions,
 }
 
 /// A provider of this build.
@@ -138,6 +145,12 @@ pub enum ProviderName {
 pub enum SignalSource {
     /// Nowhere: every signal is missing, and only pods that wait make a pool grow
     None,
+    /// What pods ask for over what nodes offer: `cpu` and `memory` without a metrics server
+    Requests,
+    /// What nodes use, as the metrics server measured it; what pods ask for as `cpu_requests` and `memory_requests`
+    MetricsServer,
+    /// `cpu`, `memory`, `unschedulable_pods` and metrics of your own from Prometheus, the rest as with metrics-server
+    Prometheus,
 }
 
 /// How logs look.
