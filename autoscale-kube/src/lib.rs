@@ -30,6 +30,8 @@ pub mod fake;
 #[cfg(feature = "lease")]
 pub mod lease;
 #[cfg(feature = "drain")]
+mod lines;
+#[cfg(feature = "drain")]
 mod quantity;
 #[cfg(feature = "client")]
 #[cfg_attr(

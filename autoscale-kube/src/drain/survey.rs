@@ -3,14 +3,15 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-use autoscale_core::data::view::{ClusterView, Scope};
+use autoscale_core::data::view::{ClusterView, Node, Scope};
 use autoscale_core::ports::{Clock, Error, ErrorKind};
 use autoscale_core::words::{NodeName, Timestamp};
-use futures_util::future::try_join;
+use futures_util::future::try_join3;
 use futures_util::stream::{StreamExt, TryStreamExt, iter};
 use serde::de::DeserializeOwned;
 
 use super::budget::{Budgets, RawBudget};
+use super::cache::Cache;
 use super::config::DrainConfig;
 use super::meta::Page;
 use super::node::RawNode;
@@ -20,7 +21,7 @@ use crate::connection::{Connection, silent};
 use crate::request::get;
 
 /// Pods of so many nodes are asked for node by node; beyond that all are listed.
-const FEW_NODES: usize = 8;
+pub(super) const FEW_NODES: usize = 8;
 
 /// How often a list is begun again whose pages have expired.
 const MAX_STARTS: u32 = 3;
@@ -29,7 +30,7 @@ const MAX_STARTS: u32 = 3;
 const AT_ONCE: usize = 4;
 
 const WAITING: &str = "spec.nodeName=,status.phase=Pending";
-const NOT_ENDED: &str = "status.phase!=Succeeded,status.phase!=Failed";
+pub(super) const NOT_ENDED: &str = "status.phase!=Succeeded,status.phase!=Failed";
 
 /// One look.
 #[derive(Debug)]
@@ -45,37 +46,89 @@ impl<'a> Survey<'a> {
         Self { connection, config, oldest: Mutex::new(None) }
     }
 
-    pub(super) async fn look(self, scope: &Scope, clock: &dyn Clock) -> Result<ClusterView, Error> {
+    /// With a cache, what it may be asked for is asked of it first.
+    pub(super) async fn look(
+        self,
+        scope: &Scope,
+        clock: &dyn Clock,
+        cache: Option<&Cache>,
+    ) -> Result<ClusterView, Error> {
         let began = clock.now();
-        let budgets = async {
-            match scope {
-                Scope::Pending => Ok(Budgets::default()),
-                _ => {
-                    let path = "/apis/policy/v1/poddisruptionbudgets";
-                    self.all::<RawBudget>(path, "list poddisruptionbudgets").await.map(Budgets::of)
-                }
-            }
+        let kept_pods = async {
+            let at = match cache {
+                Some(cache) => cache.pods_as_of().await,
+                None => None,
+            };
+            Ok(at)
         };
-        let nodes = self.all::<RawNode>("/api/v1/nodes", "list nodes");
-        let (nodes, budgets) = try_join(nodes, budgets).await?;
-        let mut drafts = self.pods(scope, &budgets).await?;
-        owners::look_up(&self, &mut drafts).await?;
-        volumes::look_up(&self, &mut drafts).await?;
+        let (nodes, budgets, kept_pods) =
+            try_join3(self.nodes(cache), self.budgets(scope, cache), kept_pods).await?;
+        let listed = nodes.len();
+        let nodes: Vec<Node> = nodes.into_iter().flatten().collect();
+        let kept = match (cache, kept_pods) {
+            (Some(cache), Some(at)) => cache.pods(&self, at, scope, &nodes, &budgets).await?,
+            _ => None,
+        };
+        // What was listed for this survey is looked up for it too: only what comes from the cache is completed from there.
+        let (mut drafts, mut fresh) = match kept {
+            Some(both) => both,
+            None => (Vec::new(), self.pods(scope, &budgets).await?),
+        };
+        for (cache, drafts) in [(cache, &mut drafts), (None, &mut fresh)] {
+            owners::look_up(&self, cache, drafts).await?;
+            volumes::look_up(&self, cache, drafts).await?;
+        }
         let oldest = *self.oldest.lock().unwrap_or_else(PoisonError::into_inner);
         let mut view = ClusterView::new(oldest.unwrap_or(began), scope.clone());
-        let listed = nodes.len();
-        view.nodes = nodes.iter().filter_map(|node| node.fact(self.config)).collect();
-        view.complete = view.nodes.len() == listed;
-        view.pods = drafts.into_iter().map(|draft| draft.pod).collect();
+        view.complete = nodes.len() == listed;
+        view.nodes = nodes;
+        if drafts.is_empty() {
+            drafts = fresh;
+        } else {
+            drafts.append(&mut fresh);
+        }
+        view.pods = once_each(drafts).into_iter().map(|draft| draft.pod).collect();
         view.budgets = budgets.shown;
         Ok(view)
     }
 
+    /// Every node; `None` for an object that is none.
+    async fn nodes(&self, cache: Option<&Cache>) -> Result<Vec<Option<Node>>, Error> {
+        if let Some(cache) = cache
+            && let Some(nodes) = cache.nodes(self).await
+        {
+            return Ok(nodes);
+        }
+        self.pages("/api/v1/nodes", &[], "list nodes", |raw: RawNode| Some(raw.fact(self.config))).await
+    }
+
+    async fn budgets(&self, scope: &Scope, cache: Option<&Cache>) -> Result<Budgets, Error> {
+        if *scope == Scope::Pending {
+            return Ok(Budgets::default());
+        }
+        let kept = match cache {
+            Some(cache) => cache.budgets(self).await,
+            None => None,
+        };
+        let raw = match kept {
+            Some(kept) => kept,
+            None => {
+                self.all::<RawBudget>("/apis/policy/v1/poddisruptionbudgets", "list poddisruptionbudgets")
+                    .await?
+            }
+        };
+        Ok(Budgets::of(raw))
+    }
+
+    /// A part of the survey is as old as this.
+    pub(super) fn note(&self, at: Timestamp) {
+        let mut oldest = self.oldest.lock().unwrap_or_else(PoisonError::into_inner);
+        *oldest = Some(oldest.map_or(at, |oldest| oldest.min(at)));
+    }
+
     /// The pods of a scope, and those that wait for a node.
     async fn pods(&self, scope: &Scope, budgets: &Budgets) -> Result<Vec<Draft>, Error> {
-        let reduce = |raw: RawPod| -> Option<Draft> {
-            if raw.is_finished() || raw.is_gated() { None } else { raw.fact(budgets) }
-        };
+        let reduce = |raw: RawPod| reduced(raw, budgets);
         let nodes: &[NodeName] = match scope {
             Scope::Nodes(nodes) => nodes,
             _ => &[],
@@ -87,16 +140,25 @@ impl<'a> Survey<'a> {
         }
         let mut drafts =
             self.pages("/api/v1/pods", &[("fieldSelector", WAITING)], "list pods", reduce).await?;
-        for node in nodes {
-            let on_it = format!("spec.nodeName={node},{NOT_ENDED}");
-            drafts
-                .extend(self.pages("/api/v1/pods", &[("fieldSelector", &on_it)], "list pods", reduce).await?);
-        }
-        // A pod that was bound between two lists is in both: the later one is right.
-        let mut seen = BTreeSet::new();
-        drafts.reverse();
-        drafts.retain(|draft: &Draft| seen.insert(draft.pod.uid.clone()));
+        drafts.extend(self.on_nodes(nodes.to_vec(), budgets).await?);
         Ok(drafts)
+    }
+
+    /// The pods of some nodes, asked for node by node.
+    pub(super) async fn on_nodes(
+        &self,
+        nodes: Vec<NodeName>,
+        budgets: &Budgets,
+    ) -> Result<Vec<Draft>, Error> {
+        let on = iter(nodes).map(|node| self.on_node(node, budgets));
+        let found: Vec<Vec<Draft>> = on.buffered(AT_ONCE).try_collect().await?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    async fn on_node(&self, node: NodeName, budgets: &Budgets) -> Result<Vec<Draft>, Error> {
+        let on_it = format!("spec.nodeName={node},{NOT_ENDED}");
+        let query = [("fieldSelector", on_it.as_str())];
+        self.pages("/api/v1/pods", &query, "list pods", |raw: RawPod| reduced(raw, budgets)).await
     }
 
     /// All objects of a kind.
@@ -166,14 +228,26 @@ impl<'a> Survey<'a> {
             None => {}
         }
         if let Some(date) = answer.date {
-            let mut oldest = self.oldest.lock().unwrap_or_else(PoisonError::into_inner);
-            *oldest = Some(oldest.map_or(date, |oldest| oldest.min(date)));
+            self.note(date);
         }
         answer.parse().map_err(|error| {
             let attempted = format!("read the answer to \"{action}\"");
             Trouble::Failed(Error::new(ErrorKind::Unavailable, attempted).with_source(error))
         })
     }
+}
+
+/// As a fact, unless it needs no node: it has ended, or is held back before any scheduler looks at it.
+fn reduced(raw: RawPod, budgets: &Budgets) -> Option<Draft> {
+    if raw.is_finished() || raw.is_gated() { None } else { raw.fact(budgets) }
+}
+
+/// A pod that was bound between two lists is in both: the later one is right.
+fn once_each(mut drafts: Vec<Draft>) -> Vec<Draft> {
+    let mut seen = BTreeSet::new();
+    drafts.reverse();
+    drafts.retain(|draft: &Draft| seen.insert(draft.pod.uid.clone()));
+    drafts
 }
 
 /// Why an object or a page of them did not come.

@@ -7,6 +7,7 @@ use autoscale_core::ports::ErrorKind;
 use autoscale_core::words::Zone;
 use serde::Deserialize;
 
+use super::cache::Cache;
 use super::meta::{Meta, or_default};
 use super::pod::Draft;
 use super::rules::NodeSelector;
@@ -20,28 +21,28 @@ const HOST: &str = "kubernetes.io/hostname";
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-struct RawClaim {
-    metadata: Meta,
-    spec: ClaimSpec,
+pub(super) struct RawClaim {
+    pub(super) metadata: Meta,
+    pub(super) spec: ClaimSpec,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct ClaimSpec {
+pub(super) struct ClaimSpec {
     #[serde(deserialize_with = "or_default")]
-    volume_name: String,
+    pub(super) volume_name: String,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-struct RawVolume {
-    metadata: Meta,
-    spec: VolumeSpec,
+pub(super) struct RawVolume {
+    pub(super) metadata: Meta,
+    pub(super) spec: VolumeSpec,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct VolumeSpec {
+pub(super) struct VolumeSpec {
     #[serde(deserialize_with = "or_default")]
     node_affinity: VolumeAffinity,
     local: Option<serde::de::IgnoredAny>,
@@ -56,7 +57,7 @@ struct VolumeAffinity {
 
 /// Where a volume can be attached.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-struct Place {
+pub(super) struct Place {
     /// Nowhere but on one node.
     local: bool,
     /// In these zones; `None` is any.
@@ -64,7 +65,7 @@ struct Place {
 }
 
 impl VolumeSpec {
-    fn place(&self) -> Place {
+    pub(super) fn place(&self) -> Place {
         let mut place = Place { local: self.local.is_some() || self.host_path.is_some(), zones: None };
         let terms = self.node_affinity.required.iter().flat_map(|required| &required.node_selector_terms);
         let mut zones = BTreeSet::new();
@@ -86,6 +87,7 @@ impl VolumeSpec {
 /// not judged: it holds its node, and nothing is bought for it.
 pub(super) async fn look_up(
     survey: &Survey<'_>,
+    cache: Option<&Cache>,
     drafts: &mut [Draft],
 ) -> Result<(), autoscale_core::ports::Error> {
     let mut wanted: BTreeSet<(String, String)> = BTreeSet::new();
@@ -95,7 +97,15 @@ pub(super) async fn look_up(
     if wanted.is_empty() {
         return Ok(());
     }
-    let places = match places(survey, &wanted).await {
+    let kept = match cache {
+        Some(cache) => cache.places(survey, &wanted).await,
+        None => None,
+    };
+    let looked = match kept {
+        Some(places) => Ok(places),
+        None => places(survey, &wanted).await,
+    };
+    let places = match looked {
         Ok(places) => Ok(places),
         Err(error) if matches!(error.kind(), ErrorKind::Denied { .. }) => Err(error.chain()),
         Err(error) => return Err(error),
@@ -111,7 +121,7 @@ pub(super) async fn look_up(
     Ok(())
 }
 
-type Places = BTreeMap<(String, String), Place>;
+pub(super) type Places = BTreeMap<(String, String), Place>;
 
 fn settle(draft: &mut Draft, places: &Places) {
     let mut zones: Option<BTreeSet<Zone>> = None;
