@@ -6,7 +6,7 @@ use autoscale_core::ports::{Error, ErrorKind};
 
 use super::cache::Cache;
 use super::meta::{Bare, OwnerReference};
-use super::pod::Draft;
+use super::pod::Drafts;
 use super::survey::Survey;
 use crate::request::part;
 
@@ -38,25 +38,24 @@ pub(super) fn root(version: &str) -> String {
 pub(super) async fn look_up(
     survey: &Survey<'_>,
     cache: Option<&Cache>,
-    drafts: &mut [Draft],
+    drafts: &mut Drafts,
 ) -> Result<(), Error> {
     let mut wanted: [Names; KINDS.len()] = Default::default();
-    for draft in drafts.iter().filter(|draft| draft.pod.node.is_some()) {
-        let Some(owner) = &draft.owner else { continue };
-        if let Some(names) = kind(owner).and_then(|kind| wanted.get_mut(kind)) {
-            names.insert((draft.pod.namespace.clone(), owner.name.clone()));
+    for (pod, open) in drafts.iter().filter(|(pod, _)| pod.node.is_some()) {
+        let (Some(owner), Some((kind, _))) = (&pod.owner, &open.owner) else { continue };
+        if let Some(names) = wanted.get_mut(*kind) {
+            names.insert((pod.namespace.clone(), owner.name.clone()));
         }
     }
     let mut looked: Vec<Option<Uids>> = Vec::with_capacity(KINDS.len());
     for (kind, names) in wanted.iter().enumerate() {
         looked.push(if names.is_empty() { None } else { uids(survey, cache, kind, names).await? });
     }
-    for draft in drafts.iter_mut().filter(|draft| draft.pod.node.is_some()) {
-        let (Some(reference), Some(shown)) = (&draft.owner, &mut draft.pod.owner) else { continue };
-        let uids = kind(reference).and_then(|kind| looked.get(kind)?.as_ref());
-        if let Some(uids) = uids {
-            let key = (draft.pod.namespace.clone(), reference.name.clone());
-            shown.exists = Some(uids.get(&key).is_some_and(|uid| *uid == reference.uid));
+    for (pod, open) in drafts.iter_mut().filter(|(pod, _)| pod.node.is_some()) {
+        let (Some(shown), Some((kind, uid))) = (&mut pod.owner, &open.owner) else { continue };
+        if let Some(uids) = looked.get(*kind).and_then(Option::as_ref) {
+            let key = (pod.namespace.clone(), shown.name.clone());
+            shown.exists = Some(uids.get(&key).is_some_and(|found| **found == **uid));
         }
     }
     Ok(())
@@ -76,25 +75,26 @@ async fn uids(
     }
     let Some((_, version, plural)) = KINDS.get(kind) else { return Ok(None) };
     let root = root(version);
-    let found = if names.len() <= FEW {
+    let uid = |Bare { metadata }: Bare| ((metadata.namespace, metadata.name), metadata.uid);
+    let found: Result<Uids, Error> = if names.len() <= FEW {
         let one = |(namespace, name): &(String, String)| {
             format!("{root}/namespaces/{}/{plural}/{}", part(namespace), part(name))
         };
-        survey.each::<Bare>(names.iter().map(one), &format!("get {plural}")).await
+        let found = survey.each::<Bare>(names.iter().map(one), &format!("get {plural}")).await;
+        found.map(|found| found.into_iter().map(uid).collect())
     } else {
-        survey.all::<Bare>(&format!("{root}/{plural}"), &format!("list {plural}")).await
+        survey
+            .pages(&format!("{root}/{plural}"), &[], &format!("list {plural}"), |bare| Some(uid(bare)))
+            .await
     };
     match found {
-        Ok(found) => {
-            let uid = |Bare { metadata }: Bare| ((metadata.namespace, metadata.name), metadata.uid);
-            Ok(Some(found.into_iter().map(uid).collect()))
-        }
+        Ok(found) => Ok(Some(found)),
         Err(error) if matches!(error.kind(), ErrorKind::Denied { .. }) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
 /// Which kind a controller is of, if it is looked up and of the group that defines it.
-fn kind(owner: &OwnerReference) -> Option<usize> {
+pub(super) fn kind(owner: &OwnerReference) -> Option<usize> {
     KINDS.iter().position(|(kind, version, _)| *kind == owner.kind && *version == owner.api_version)
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-use autoscale_core::data::view::{ClusterView, Node, Scope};
+use autoscale_core::data::view::{ClusterView, Node, Pod, Scope};
 use autoscale_core::ports::{Clock, Error, ErrorKind};
-use autoscale_core::words::{NodeName, Timestamp};
+use autoscale_core::words::{NodeName, PodUid, Timestamp};
 use futures_util::future::try_join3;
 use futures_util::stream::{StreamExt, TryStreamExt, iter};
 use serde::de::DeserializeOwned;
@@ -15,7 +15,7 @@ use super::cache::Cache;
 use super::config::DrainConfig;
 use super::meta::Page;
 use super::node::RawNode;
-use super::pod::{Draft, RawPod};
+use super::pod::{Draft, Drafts, RawPod};
 use super::{owners, volumes};
 use crate::connection::{Connection, silent};
 use crate::request::get;
@@ -70,11 +70,11 @@ impl<'a> Survey<'a> {
             _ => None,
         };
         // What was listed for this survey is looked up for it too: only what comes from the cache is completed from there.
-        let (mut drafts, mut fresh) = match kept {
-            Some(both) => both,
-            None => (Vec::new(), self.pods(scope, &budgets).await?),
+        let (cache, (mut early, mut late)) = match kept {
+            Some(both) => (cache, both),
+            None => (None, self.pods(scope, &budgets).await?),
         };
-        for (cache, drafts) in [(cache, &mut drafts), (None, &mut fresh)] {
+        for (cache, drafts) in [(cache, &mut early), (None, &mut late)] {
             owners::look_up(&self, cache, drafts).await?;
             volumes::look_up(&self, cache, drafts).await?;
         }
@@ -82,12 +82,7 @@ impl<'a> Survey<'a> {
         let mut view = ClusterView::new(oldest.unwrap_or(began), scope.clone());
         view.complete = nodes.len() == listed;
         view.nodes = nodes;
-        if drafts.is_empty() {
-            drafts = fresh;
-        } else {
-            drafts.append(&mut fresh);
-        }
-        view.pods = once_each(drafts).into_iter().map(|draft| draft.pod).collect();
+        view.pods = once_each(early.pods, late.pods);
         view.budgets = budgets.shown;
         Ok(view)
     }
@@ -126,8 +121,8 @@ impl<'a> Survey<'a> {
         *oldest = Some(oldest.map_or(at, |oldest| oldest.min(at)));
     }
 
-    /// The pods of a scope, and those that wait for a node.
-    async fn pods(&self, scope: &Scope, budgets: &Budgets) -> Result<Vec<Draft>, Error> {
+    /// Pods that wait for a node, and the pods of a scope: some lists, and later ones.
+    async fn pods(&self, scope: &Scope, budgets: &Budgets) -> Result<(Drafts, Drafts), Error> {
         let reduce = |raw: RawPod| reduced(raw, budgets);
         let nodes: &[NodeName] = match scope {
             Scope::Nodes(nodes) => nodes,
@@ -136,23 +131,21 @@ impl<'a> Survey<'a> {
         if *scope == Scope::Everything || nodes.len() > FEW_NODES {
             let covered = |draft: &Draft| draft.pod.node.as_ref().is_none_or(|node| scope.covers(node));
             let reduce = |raw: RawPod| reduce(raw).filter(covered);
-            return self.pages("/api/v1/pods", &[("fieldSelector", NOT_ENDED)], "list pods", reduce).await;
+            let all =
+                self.pages("/api/v1/pods", &[("fieldSelector", NOT_ENDED)], "list pods", reduce).await?;
+            return Ok((all, Drafts::default()));
         }
-        let mut drafts =
-            self.pages("/api/v1/pods", &[("fieldSelector", WAITING)], "list pods", reduce).await?;
-        drafts.extend(self.on_nodes(nodes.to_vec(), budgets).await?);
-        Ok(drafts)
+        let waiting = self.pages("/api/v1/pods", &[("fieldSelector", WAITING)], "list pods", reduce).await?;
+        Ok((waiting, self.on_nodes(nodes.to_vec(), budgets).await?))
     }
 
     /// The pods of some nodes, asked for node by node.
-    pub(super) async fn on_nodes(
-        &self,
-        nodes: Vec<NodeName>,
-        budgets: &Budgets,
-    ) -> Result<Vec<Draft>, Error> {
+    pub(super) async fn on_nodes(&self, nodes: Vec<NodeName>, budgets: &Budgets) -> Result<Drafts, Error> {
         let on = iter(nodes).map(|node| self.on_node(node, budgets));
         let found: Vec<Vec<Draft>> = on.buffered(AT_ONCE).try_collect().await?;
-        Ok(found.into_iter().flatten().collect())
+        let mut all = Drafts::default();
+        all.extend(found.into_iter().flatten());
+        Ok(all)
     }
 
     async fn on_node(&self, node: NodeName, budgets: &Budgets) -> Result<Vec<Draft>, Error> {
@@ -182,15 +175,15 @@ impl<'a> Survey<'a> {
     }
 
     /// Every object of a kind, page by page, each reduced as it comes. Pages that expire on the way are begun again.
-    async fn pages<T: DeserializeOwned, R>(
+    pub(super) async fn pages<T: DeserializeOwned, R, C: Default + Extend<R>>(
         &self,
         path: &str,
         query: &[(&str, &str)],
         action: &str,
         reduce: impl Fn(T) -> Option<R>,
-    ) -> Result<Vec<R>, Error> {
+    ) -> Result<C, Error> {
         let limit = self.config.page.max(1).to_string();
-        let (mut kept, mut next, mut starts) = (Vec::new(), String::new(), 1);
+        let (mut kept, mut next, mut starts) = (C::default(), String::new(), 1);
         loop {
             let mut query = query.to_vec();
             query.push(("limit", &limit));
@@ -201,7 +194,7 @@ impl<'a> Survey<'a> {
                 Ok(page) => page,
                 Err(Trouble::Expired) if starts < MAX_STARTS => {
                     starts += 1;
-                    (kept, next) = (Vec::new(), String::new());
+                    (kept, next) = (C::default(), String::new());
                     continue;
                 }
                 Err(trouble) => return Err(trouble.into_error(action)),
@@ -243,11 +236,16 @@ fn reduced(raw: RawPod, budgets: &Budgets) -> Option<Draft> {
 }
 
 /// A pod that was bound between two lists is in both: the later one is right.
-fn once_each(mut drafts: Vec<Draft>) -> Vec<Draft> {
-    let mut seen = BTreeSet::new();
-    drafts.reverse();
-    drafts.retain(|draft: &Draft| seen.insert(draft.pod.uid.clone()));
-    drafts
+fn once_each(mut early: Vec<Pod>, late: Vec<Pod>) -> Vec<Pod> {
+    if early.is_empty() {
+        return late;
+    }
+    let later: BTreeSet<&PodUid> = late.iter().map(|pod| &pod.uid).collect();
+    if !later.is_empty() {
+        early.retain(|pod| !later.contains(&pod.uid));
+    }
+    early.extend(late);
+    early
 }
 
 /// Why an object or a page of them did not come.

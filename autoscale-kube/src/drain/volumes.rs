@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use autoscale_core::data::view::{Spread, Storage};
+use autoscale_core::data::view::{Pod, Spread, Storage};
 use autoscale_core::ports::ErrorKind;
 use autoscale_core::words::Zone;
 use serde::Deserialize;
 
 use super::cache::Cache;
 use super::meta::{Meta, or_default};
-use super::pod::Draft;
+use super::pod::{Drafts, Open};
 use super::rules::NodeSelector;
 use super::survey::Survey;
 use crate::request::part;
@@ -88,11 +88,11 @@ impl VolumeSpec {
 pub(super) async fn look_up(
     survey: &Survey<'_>,
     cache: Option<&Cache>,
-    drafts: &mut [Draft],
+    drafts: &mut Drafts,
 ) -> Result<(), autoscale_core::ports::Error> {
     let mut wanted: BTreeSet<(String, String)> = BTreeSet::new();
-    for draft in drafts.iter() {
-        wanted.extend(draft.claims.iter().map(|claim| (draft.pod.namespace.clone(), claim.clone())));
+    for (pod, open) in drafts.iter() {
+        wanted.extend(open.claims.iter().map(|claim| (pod.namespace.clone(), claim.clone())));
     }
     if wanted.is_empty() {
         return Ok(());
@@ -110,12 +110,10 @@ pub(super) async fn look_up(
         Err(error) if matches!(error.kind(), ErrorKind::Denied { .. }) => Err(error.chain()),
         Err(error) => return Err(error),
     };
-    for draft in drafts.iter_mut().filter(|draft| !draft.claims.is_empty()) {
+    for (pod, open) in drafts.iter_mut().filter(|(_, open)| !open.claims.is_empty()) {
         match &places {
-            Ok(places) => settle(draft, places),
-            Err(why) => {
-                draft.pod.constraints.spread = Spread::Unjudged { why: format!("its volumes: {why}") }
-            }
+            Ok(places) => settle(pod, open, places),
+            Err(why) => pod.constraints.spread = Spread::Unjudged { why: format!("its volumes: {why}") },
         }
     }
     Ok(())
@@ -123,15 +121,15 @@ pub(super) async fn look_up(
 
 pub(super) type Places = BTreeMap<(String, String), Place>;
 
-fn settle(draft: &mut Draft, places: &Places) {
+fn settle(pod: &mut Pod, open: &Open, places: &Places) {
     let mut zones: Option<BTreeSet<Zone>> = None;
-    for claim in &draft.claims {
-        let Some(place) = places.get(&(draft.pod.namespace.clone(), claim.clone())) else {
-            draft.pod.constraints.spread = Spread::Unjudged { why: format!("there is no claim {claim}") };
+    for claim in &open.claims {
+        let Some(place) = places.get(&(pod.namespace.clone(), claim.clone())) else {
+            pod.constraints.spread = Spread::Unjudged { why: format!("there is no claim {claim}") };
             continue;
         };
         if place.local {
-            draft.pod.storage = Storage::Local;
+            pod.storage = Storage::Local;
         }
         zones = match (zones, &place.zones) {
             (Some(before), Some(these)) => Some(before.intersection(these).cloned().collect()),
@@ -139,7 +137,7 @@ fn settle(draft: &mut Draft, places: &Places) {
             (before, None) => before,
         };
     }
-    draft.pod.constraints.volume_zones = zones.map(|zones| zones.into_iter().collect());
+    pod.constraints.volume_zones = zones.map(|zones| zones.into_iter().collect());
 }
 
 /// Each claim that exists, and where its volume can be attached; one that is not bound yet anywhere.

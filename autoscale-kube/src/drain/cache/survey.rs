@@ -13,7 +13,7 @@ use super::mirror::{Key, Mirror};
 use crate::drain::budget::{Budgets, RawBudget};
 use crate::drain::meta::{Bare, Page};
 use crate::drain::owners::{Names, Uids};
-use crate::drain::pod::Draft;
+use crate::drain::pod::Drafts;
 use crate::drain::survey::{FEW_NODES, Survey};
 use crate::drain::volumes::{Place, Places};
 
@@ -94,7 +94,7 @@ impl Cache {
         scope: &Scope,
         nodes: &[Node],
         budgets: &Budgets,
-    ) -> Result<Option<(Vec<Draft>, Vec<Draft>)>, Error> {
+    ) -> Result<Option<(Drafts, Drafts)>, Error> {
         let listed = to_list(scope, nodes);
         // Node by node only as long as that takes fewer requests than everything.
         let page = self.wire.config.page.max(1) as usize;
@@ -107,13 +107,16 @@ impl Cache {
             Some(node) => *scope == Scope::Everything && !listed.contains(node),
         };
         let kept = self.pods.read(|all| {
+            // All of them have room from the start: a vector that grows is there twice.
+            let most = if *scope == Scope::Everything { all.size_hint().0 + fresh.pods.len() } else { 0 };
+            let mut kept = Drafts::with_capacity(most);
             let all = all.filter(|(_, pod)| wanted(pod.draft.pod.node.as_ref()));
-            let draft = |pod: &super::kinds::KeptPod| {
+            kept.extend(all.map(|(_, pod)| {
                 let mut draft = pod.draft.clone();
                 draft.pod.budgets = budgets.select(&draft.pod.namespace, &pod.labels);
                 draft
-            };
-            all.map(|(_, pod)| draft(pod)).collect()
+            }));
+            kept
         });
         let Some(kept) = kept else { return Ok(None) };
         survey.note(at);
