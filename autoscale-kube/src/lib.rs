@@ -5,10 +5,11 @@
 //! | module | what it is |
 //! |---|---|
 //! | `drain` | [`Drainer`](autoscale_core::ports::Drainer): surveys, stamped cordons, evictions by uid through the eviction API |
+//! | `events` | what was decided and done, as events on nodes, pods and the pools' object |
 //! | `lease` | [`StateStore`](autoscale_core::ports::StateStore) in an annotation of one Lease, by uid and resource version |
 //! | `fake` | an API server in memory behind a client of `kube`, for tests; off by default |
 //!
-//! Signals from a metrics server and from Prometheus, and events, are still to come; until then a
+//! Signals from a metrics server and from Prometheus are still to come; until then a
 //! [`MetricsSource`](autoscale_core::ports::MetricsSource) is yours to bring. What the account needs is in `rbac/`, and tests
 //! hold that it is enough and nothing too much.
 //!
@@ -19,12 +20,14 @@
 
 #[cfg(feature = "client")]
 #[cfg_attr(
-    not(all(feature = "drain", feature = "lease")),
+    not(all(feature = "drain", feature = "events", feature = "lease")),
     allow(dead_code, reason = "each module uses some of it")
 )]
 mod connection;
 #[cfg(feature = "drain")]
 pub mod drain;
+#[cfg(feature = "events")]
+pub mod events;
 #[cfg(feature = "fake")]
 pub mod fake;
 #[cfg(feature = "lease")]
@@ -35,13 +38,13 @@ mod lines;
 mod quantity;
 #[cfg(feature = "client")]
 #[cfg_attr(
-    not(all(feature = "drain", feature = "lease")),
+    not(all(feature = "drain", feature = "events", feature = "lease")),
     allow(dead_code, reason = "each module uses some of it")
 )]
 mod request;
 #[cfg(feature = "client")]
 #[cfg_attr(
-    not(all(feature = "drain", feature = "lease")),
+    not(all(feature = "drain", feature = "events", feature = "lease")),
     allow(dead_code, reason = "each module uses some of it")
 )]
 mod time;
