@@ -80,12 +80,15 @@ const PLANE: &str = "/metadata/labels/node-role.kubernetes.io~1control-plane";
 const MARK: &str = "/metadata/annotations/autoscale.local~1cordon";
 const STAMP: &str = "/metadata/annotations/autoscale.local~1stamp";
 
+/// What, the changes, and a word of the only rule that refuses them.
+type Case = (&'static str, Vec<(&'static str, Value)>, Option<&'static str>);
+
 #[test]
 fn updates_change_what_is_ours_and_nothing_else() {
     let policy = &documents()[0];
     let theirs = json!({"key": "theirs", "value": "x", "effect": "NoSchedule"});
     let ours = json!({"key": "autoscale.local/leaving", "effect": "NoSchedule"});
-    let cases: Vec<(&str, Vec<(&str, Value)>, Option<&str>)> = vec![
+    let cases: Vec<Case> = vec![
         ("nothing", vec![], None),
         (
             "cordon",
@@ -181,7 +184,7 @@ fn only_what_is_marked_is_deleted() {
     let unready = ("/status/conditions", json!([{"type": "Ready", "status": "Unknown"}]));
     for (what, node, allowed) in [
         ("marked", with(&[(MARK, json!("i.1"))]), true),
-        ("of a pool, and lost", with(&[unready.clone()]), true),
+        ("of a pool, and lost", with(std::slice::from_ref(&unready)), true),
         ("of a pool, and never heard of", with(&[("/status", Value::Null)]), true),
         ("of a pool, and well", worker(), false),
         ("of nobody, and lost", with(&[unready, ("/metadata/labels", Value::Null)]), false),
