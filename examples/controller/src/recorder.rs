@@ -1,12 +1,13 @@
-//! What becomes of reports beside the ticks: the audit log. A log that hangs stops nothing.
+//! What becomes of reports beside the ticks: the audit log, and events. Whatever hangs there stops nothing.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use autoscale_core::driver::{Auditor, Report};
+use autoscale_core::driver::{Auditor, Report, Round};
 use autoscale_core::file::AuditFile;
 use autoscale_core::ports::{Clock, Ids};
 use autoscale_core::words::Span;
+use autoscale_kube::events::{Events, RoundFacts};
 use tokio::sync::mpsc;
 
 use crate::bad::Bad;
@@ -16,9 +17,12 @@ const WAITING: usize = 4;
 /// How long one call of the log may take.
 const CALL: Span = Span::from_secs(10);
 
-/// Takes reports, and hands them to the audit log in a task of its own.
+/// Takes reports, and hands them on: to the audit log, in a task of its own, and to events.
 #[derive(Clone, Debug, Default)]
-pub struct Recorder(Option<mpsc::Sender<Report>>);
+pub struct Recorder {
+    log: Option<mpsc::Sender<Report>>,
+    events: Option<Arc<Events>>,
+}
 
 impl Recorder {
     /// To a file. The task ends when all clones of the recorder are gone and every report is written.
@@ -42,12 +46,24 @@ impl Recorder {
                 }
             }
         };
-        Ok((Self(Some(to)), task))
+        Ok((Self { log: Some(to), events: None }, task))
+    }
+
+    /// Also to events, which are written from a task of their own.
+    #[must_use]
+    pub fn with_events(mut self, events: Arc<Events>) -> Self {
+        self.events = Some(events);
+        self
     }
 
     /// Takes a report. One that there is no room for is lost for the log, and said to be.
     pub fn take(&self, report: &Report) {
-        if let Some(to) = &self.0
+        for round in self.events.iter().flat_map(|_| &report.rounds) {
+            let Round { view, explanation, stored, outcomes, .. } = round;
+            let facts = RoundFacts::new(view, explanation, stored.as_ref(), outcomes);
+            self.events.iter().for_each(|events| events.tell(&facts));
+        }
+        if let Some(to) = &self.log
             && to.try_send(report.clone()).is_err()
         {
             metrics::counter!("controller_audit_failures_total").increment(1);

@@ -8,7 +8,8 @@ use autoscale_core::driver::{Driver, Ports};
 use autoscale_core::ports::{Clock, Ids};
 use autoscale_core::words::Span;
 use autoscale_kube::Connection;
-use autoscale_kube::drain::{Drain, DrainConfig};
+use autoscale_kube::drain::{CacheConfig, CachedDrain, Drain, DrainConfig};
+use autoscale_kube::events::{EventConfig, Events};
 use autoscale_kube::lease::LeaseStore;
 use futures_util::future::BoxFuture;
 use kube::config::KubeConfigOptions;
@@ -59,6 +60,11 @@ pub struct Setup {
     pub signals: Signals,
     /// What has to run beside the ticks.
     pub beside: Option<BoxFuture<'static, ()>>,
+    /// For what is written beside the ticks.
+    pub connection: Connection,
+    /// The namespace and the name of the Lease.
+    pub lease: (String, String),
+    drain: Drain,
     scope: String,
     launch_delay: Span,
 }
@@ -105,9 +111,27 @@ impl Setup {
             }
         };
         let drain = DrainConfig::new().with_pool_label(&options.pool_label);
-        let drainer = Arc::new(Drain::new(connection, drain, clock.clone()));
+        let drain = Drain::new(connection.clone(), drain, clock.clone());
+        let drainer = Arc::new(drain.clone());
+        let lease = (namespace, options.lease.clone());
         let ports = Ports::new(signals.source.clone(), nodes, drainer, Arc::new(store), clock, ids);
-        Ok(Self { ports, policy, next, signals, beside, scope, launch_delay })
+        Ok(Self { ports, policy, next, signals, beside, connection, lease, drain, scope, launch_delay })
+    }
+
+    /// Lets surveys come from a cache that list and watch keep, as far as that is safe. For programs that stay up.
+    pub fn follow(&mut self) {
+        self.ports.drainer = Arc::new(CachedDrain::spawn(self.drain.clone(), CacheConfig::new()));
+    }
+
+    /// Begins to write events, about nodes, pods and the Lease, in the name of a replica.
+    ///
+    /// # Errors
+    /// The name is none.
+    pub fn events(&self, name: &str) -> Result<Events, Bad> {
+        let (namespace, lease) = &self.lease;
+        let config = EventConfig::new(name).with_object("coordination.k8s.io/v1", "Lease", namespace, lease);
+        let events = Events::spawn(self.connection.clone(), config, self.ports.clock.clone());
+        events.map_err(|error| Bad::of(format!("--name: {}", error.chain())))
     }
 
     /// What makes drivers, without the rest.

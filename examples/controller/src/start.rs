@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 use tokio::net::TcpListener;
 
-use crate::args::Args;
+use crate::args::{Args, Surveys};
 use crate::bad::Bad;
 use crate::board::Board;
 use crate::command::{Context, explained};
@@ -46,6 +46,9 @@ impl From<Exit> for ExitCode {
         })
     }
 }
+
+/// How long the last events may take.
+const LAST_EVENTS: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// Does what the command line says.
 pub async fn start(args: Args) -> Exit {
@@ -180,8 +183,17 @@ async fn stay(
 ) -> Result<Exit, Bad> {
     let options = &settings.options;
     let telemetry = Telemetry::install();
+    if options.surveys == Surveys::Watch {
+        setup.follow();
+    }
     let dry = options.dry_run.then(|| Dry::wrap(&mut setup.ports, false));
-    let (recorder, task) = recorder(&settings, &clock, ids)?;
+    let (mut recorder, task) = recorder(&settings, &clock, ids)?;
+    let mut events = None;
+    if !options.dry_run && !options.no_events {
+        let all = Arc::new(setup.events(&options.name)?);
+        recorder = recorder.with_events(all.clone());
+        events = Some(all);
+    }
     let board = board(&settings, &clock);
     let listener = TcpListener::bind(options.listen).await;
     let listener = listener.map_err(|error| {
@@ -219,6 +231,10 @@ async fn stay(
         replica.run(stop).await;
         if let Some(task) = task {
             let _ = task.await;
+        }
+        if let Some(events) = events {
+            // The last ones; they are for people, and not worth waiting for when nobody takes them.
+            let _ = tokio::time::timeout(LAST_EVENTS, events.idle()).await;
         }
     };
     let ended = match select(std::pin::pin!(finish), std::pin::pin!(late)).await {

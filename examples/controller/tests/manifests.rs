@@ -188,9 +188,12 @@ fn the_pod_is_restricted_and_probed() {
 fn rights_are_those_of_the_library() {
     let kube = root().join("../../autoscale-kube/rbac");
     let all = folder("");
-    for (file, kind, name) in
-        [("cluster-role.yaml", "ClusterRole", "autoscale"), ("lease-role.yaml", "Role", "autoscale-record")]
-    {
+    for (file, kind, name) in [
+        ("cluster-role.yaml", "ClusterRole", "autoscale"),
+        ("watch-role.yaml", "ClusterRole", "autoscale-watch"),
+        ("events-role.yaml", "ClusterRole", "autoscale-events"),
+        ("lease-role.yaml", "Role", "autoscale-record"),
+    ] {
         let theirs = &documents(&kube.join(file))[0]["rules"];
         assert_eq!(&one(&all, kind, name)["rules"], theirs, "{file}");
     }

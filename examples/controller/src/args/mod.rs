@@ -79,6 +79,14 @@ pub struct Options {
     #[arg(long, global = true, env = "AUTOSCALE_SIGNALS", value_name = "SOURCE", default_value = "none")]
     pub signals: SignalSource,
 
+    /// How the cluster is looked at: every time anew, or from what a watch has kept, as far as that is safe
+    #[arg(long, global = true, env = "AUTOSCALE_SURVEYS", value_name = "WAY", default_value = "list")]
+    pub surveys: Surveys,
+
+    /// Write no events about nodes, pods and the Lease
+    #[arg(long, global = true, env = "AUTOSCALE_NO_EVENTS")]
+    pub no_events: bool,
+
     /// Where /healthz, /readyz, /metrics and /decisions are served
     #[arg(
         long,
@@ -151,6 +159,16 @@ pub enum SignalSource {
     MetricsServer,
     /// `cpu`, `memory`, `unschedulable_pods` and metrics of your own from Prometheus, the rest as with metrics-server
     Prometheus,
+}
+
+/// How the cluster is looked at.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Surveys {
+    /// Lists, every time
+    List,
+    /// A cache that list and watch keep; needs the verb `watch`
+    Watch,
 }
 
 /// How logs look.

@@ -101,6 +101,14 @@ async fn one_replica() {
     let client = fake.server.client_as(ACCOUNT);
     let running = replica(client, clock(&fake.server), &settings, "one", stop.clone());
     tell(&mut fake).await;
+    // People were told, in the words that they know.
+    let events = fake.server.objects("events.k8s.io/v1", "Event");
+    for (reason, kind) in [("TriggeredScaleUp", "Pod"), ("ScaledUpGroup", "Lease"), ("ScaleDown", "Node")] {
+        let told = events
+            .iter()
+            .any(|event| text(event, "/reason") == reason && text(event, "/regarding/kind") == kind);
+        assert!(told, "no event {reason} on a {kind}: {events:#?}");
+    }
     // Told to stop it ends by itself, and leaves no lease behind.
     stop.notify_one();
     running.await.unwrap();

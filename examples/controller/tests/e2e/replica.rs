@@ -8,6 +8,7 @@ use autoscale_core::words::Span;
 use clap::Parser;
 use controller::args::Args;
 use controller::board::Board;
+use controller::recorder::Recorder;
 use controller::replica::Replica;
 use controller::settings::Settings;
 use controller::setup::Setup;
@@ -44,9 +45,12 @@ pub(crate) fn replica(
 ) -> JoinHandle<()> {
     let ids = Arc::new(RandomIds::new(name));
     let mut setup = Setup::new(settings, (client, "default".to_owned()), clock.clone(), ids).unwrap();
+    setup.follow();
+    let events = Arc::new(setup.events(name).unwrap());
     let board = Arc::new(Board::new(clock, 10, Span::from_mins(1), false));
     let beside = setup.beside.take().unwrap();
-    let replica = Replica::new(setup.maker(), setup.policy.clone(), board);
+    let mut replica = Replica::new(setup.maker(), setup.policy.clone(), board);
+    replica.recorder = Recorder::default().with_events(events);
     tokio::spawn(async move {
         // Held for as long as the replica lives: without it no new policy could come.
         let _next = setup.next;
