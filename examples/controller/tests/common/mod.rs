@@ -87,11 +87,11 @@ pub(crate) fn policy() -> Arc<Policy> {
 }
 
 /// A Deployment whose pods run on the simulated machines of a cluster and nowhere else.
-pub(crate) fn workload(namespace: &str, cluster: &str) -> Value {
+pub(crate) fn workload(name: &str, namespace: &str, cluster: &str) -> Value {
     json!({
-        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": namespace},
-        "spec": {"replicas": 0, "selector": {"matchLabels": {"app": "web"}}, "template": {
-            "metadata": {"labels": {"app": "web"}},
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": namespace},
+        "spec": {"replicas": 0, "selector": {"matchLabels": {"app": name}}, "template": {
+            "metadata": {"labels": {"app": name, "part-of": "story"}},
             "spec": {
                 "nodeSelector": {"autoscale.local/sim": cluster},
                 "tolerations": [{"key": "autoscale.local/test", "operator": "Exists", "effect": "NoSchedule"}],

@@ -50,7 +50,9 @@ struct Fake {
 impl Fake {
     fn new(seed: u64, told: String) -> Self {
         let server = server(seed);
-        server.create(workload("default", "shop")).unwrap();
+        for name in ["web", "late"] {
+            server.create(workload(name, "default", "shop")).unwrap();
+        }
         Self { server, told }
     }
 }
@@ -62,11 +64,11 @@ impl Stage for Fake {
         Seen { machines: of("v1", "ConfigMap"), nodes: of("v1", "Node"), pods: of("v1", "Pod") }
     }
 
-    async fn scale(&mut self, replicas: u32) {
+    async fn scale(&mut self, workload: &str, replicas: u32) {
         use kube::api::{Api, Patch, PatchParams};
         let all: Api<k8s_openapi::api::apps::v1::Deployment> = Api::default_namespaced(self.server.client());
         let patch = Patch::Merge(json!({"spec": {"replicas": replicas}}));
-        all.patch("web", &PatchParams::default(), &patch).await.unwrap();
+        all.patch(workload, &PatchParams::default(), &patch).await.unwrap();
     }
 
     async fn pass(&mut self, span: Span) {
@@ -103,7 +105,17 @@ async fn one_replica() {
     tell(&mut fake).await;
     // People were told, in the words that they know.
     let events = fake.server.objects("events.k8s.io/v1", "Event");
-    for (reason, kind) in [("TriggeredScaleUp", "Pod"), ("ScaledUpGroup", "Lease"), ("ScaleDown", "Node")] {
+    let evicted = |entry: &&autoscale_kube::fake::Entry| {
+        entry.permission().resource == "pods/eviction" && entry.status == 201
+    };
+    assert!(fake.server.log().iter().any(|entry| evicted(&entry)), "nodes went without a drain");
+    for (reason, kind) in [
+        ("TriggeredScaleUp", "Pod"),
+        ("ScaledUpGroup", "Lease"),
+        ("ScaleDown", "Node"),
+        ("ScaleDown", "Pod"),
+        ("ScaleDown", "Lease"),
+    ] {
         let told = events
             .iter()
             .any(|event| text(event, "/reason") == reason && text(event, "/regarding/kind") == kind);

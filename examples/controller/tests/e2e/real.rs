@@ -58,7 +58,7 @@ impl Real {
 impl Stage for Real {
     async fn look(&mut self) -> Seen {
         let machines = ListParams::default().labels("autoscale.local/sim=machine");
-        let pods = ListParams::default().labels("app=web");
+        let pods = ListParams::default().labels("part-of=story");
         Seen {
             machines: all(self.here::<ConfigMap>(), machines).await,
             nodes: all(Api::<Node>::all(self.client.clone()), self.ours()).await,
@@ -66,9 +66,9 @@ impl Stage for Real {
         }
     }
 
-    async fn scale(&mut self, replicas: u32) {
+    async fn scale(&mut self, workload: &str, replicas: u32) {
         let patch = Patch::Merge(json!({"spec": {"replicas": replicas}}));
-        self.here::<Deployment>().patch("web", &PatchParams::default(), &patch).await.unwrap();
+        self.here::<Deployment>().patch(workload, &PatchParams::default(), &patch).await.unwrap();
     }
 
     async fn pass(&mut self, span: Span) {
@@ -107,8 +107,10 @@ async fn the_story_on_a_real_cluster() {
     let namespaces: Api<Namespace> = Api::all(client.clone());
     let namespace = serde_json::from_value(json!({"metadata": {"name": name}})).unwrap();
     namespaces.create(&PostParams::default(), &namespace).await.unwrap();
-    let deployment = serde_json::from_value(workload(&name, &name)).unwrap();
-    real.here::<Deployment>().create(&PostParams::default(), &deployment).await.unwrap();
+    for app in ["web", "late"] {
+        let deployment = serde_json::from_value(workload(app, &name, &name)).unwrap();
+        real.here::<Deployment>().create(&PostParams::default(), &deployment).await.unwrap();
+    }
     let policy = POLICY.replace("shop", &name);
     let stops: [Arc<tokio::sync::Notify>; 2] = Default::default();
     let replicas: Vec<_> = stops

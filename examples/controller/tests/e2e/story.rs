@@ -10,8 +10,8 @@ use crate::truth::{Seen, Witness};
 pub(crate) trait Stage: Send {
     /// What the API server has.
     async fn look(&mut self) -> Seen;
-    /// So many pods are wanted.
-    async fn scale(&mut self, replicas: u32);
+    /// So many pods of a workload are wanted: of `web`, or of `late`.
+    async fn scale(&mut self, workload: &str, replicas: u32);
     /// Time passes.
     async fn pass(&mut self, span: Span);
     /// Whether the record is there, and has no operation and no lease.
@@ -31,16 +31,19 @@ pub(crate) async fn tell(stage: &mut dyn Stage) -> Witness {
     let (min, max) = stage.bounds();
     let mut witness = Witness::new(min, max);
     chapter(stage, &mut witness, "the least nodes come", |seen| seen.ready() >= min).await;
-    stage.scale(9).await;
+    stage.scale("web", 9).await;
     chapter(stage, &mut witness, "pods wait, nodes come, pods run", |seen| seen.running() == 9).await;
-    assert!(witness.most >= 3, "9 pods of half a node with 2 CPUs need three: {}", stage.told());
-    stage.scale(2).await;
+    assert!(witness.most >= 3, "9 pods of which 3 fit on a node: {}", stage.told());
+    // Every node is full: this one runs on a node of its own, and has to move when that goes.
+    stage.scale("late", 1).await;
+    chapter(stage, &mut witness, "one more pod, one more node", |seen| seen.running() == 10).await;
+    stage.scale("web", 2).await;
     chapter(stage, &mut witness, "idle nodes are drained and go", |seen| {
-        seen.running() == 2 && seen.living() == min && seen.pool() == min && seen.cordoned() == 0
+        seen.running() == 3 && seen.living() == min && seen.pool() == min && seen.cordoned() == 0
     })
     .await;
-    stage.scale(4).await;
-    chapter(stage, &mut witness, "it grows again", |seen| seen.running() == 4).await;
+    stage.scale("web", 4).await;
+    chapter(stage, &mut witness, "it grows again", |seen| seen.running() == 5).await;
     let mut passed = Span::ZERO;
     while !stage.is_clean().await {
         assert!(passed < CHAPTER, "the record is not clean: {}", stage.told());
@@ -49,7 +52,7 @@ pub(crate) async fn tell(stage: &mut dyn Stage) -> Witness {
     }
     let seen = stage.look().await;
     assert_eq!(witness.see(&seen), Ok(()), "{}", stage.told());
-    assert_eq!(seen.running(), 4, "every pod runs again: {}", stage.told());
+    assert_eq!(seen.running(), 5, "every pod runs again: {}", stage.told());
     witness
 }
 
