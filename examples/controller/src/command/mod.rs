@@ -84,7 +84,7 @@ impl Command {
     pub async fn run(self, context: Context, out: &mut (dyn Write + Send)) -> Result<Exit, Bad> {
         let wish = match self {
             Self::Status { json } => return status(&context, json, out).await,
-            Self::Explain(explain) => return explain.run(context, out).await,
+            Self::Explain(explain) => return Box::pin(explain.run(context, out)).await,
             Self::Unlock { version } => Operation::Unlock { ver: Ver::new(version) },
             Self::Pause { why, who, lasting } => Operation::Pause { who, why, lasting },
             Self::Resume => Operation::Resume,
