@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use autoscale_kube::fake::{Fault, Requests, Trouble};
+
 use crate::house::{House, PATIENCE, POLICY, Running, err, out};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -131,4 +133,22 @@ async fn an_api_server_that_is_not_there_is_no_success() {
     running.child.start_kill().unwrap();
     running.child.wait().await.unwrap();
     assert!(begun.elapsed() < PATIENCE + Duration::from_secs(1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_is_refused_is_not_repeated_by_the_client() {
+    let house = House::new("once-only", 1).await;
+    let launches = Requests::any().verb("create").resource("configmaps");
+    house.server.add_fault(Fault::new("slow down", launches, Trouble::TooMany(1)));
+    let output = house.run(&["--once"]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+    assert!(house.server.faults_left().is_empty(), "the fault struck");
+    let log = house.server.log();
+    let sent = log.iter().filter(|entry| entry.verb == "create" && entry.resource == "configmaps");
+    let codes: Vec<u16> = sent.map(|entry| entry.status).collect();
+    assert_eq!(codes.first(), Some(&429));
+    // The driver asks again when it has seen the refusal, under a record that says so.
+    let writes = log.iter().filter(|entry| entry.verb == "update" || entry.verb == "create");
+    let order: Vec<&str> = writes.map(|entry| entry.resource.as_str()).collect();
+    assert!(!order.windows(2).any(|two| two == ["configmaps", "configmaps"]), "{order:?} {codes:?}");
 }
