@@ -1,13 +1,13 @@
 //! The in-cluster controller: `autoscale-core` on `autoscale-kube`, as a program that stays up.
 //!
-//! The program's logic is a library so that tests drive it in their own process and time; `main.rs` only calls [`start`].
+//! The program's logic is a library so that tests drive it in their own process and time; `main.rs` only calls [`start()`].
 //! How to install and operate it is in the `README.md` beside it.
 //!
 //! | module | what it is |
 //! |---|---|
 //! | [`args`], [`settings`] | the command line, and what it means: every mistake at once |
 //! | [`policy`] | the policy file, and the watch for its next version |
-//! | [`provider`] | one function for each provider; [`provider::sim`] keeps its machines in the cluster itself |
+//! | [`provider`] | one function for each provider; [`mod@provider::sim`] keeps its machines in the cluster itself |
 //! | [`signals`] | where signals come from |
 //! | [`replica`] | the loop: ticks under the newest policy, until told to stop |
 //! | [`dry`] | a dry run's ports |
