@@ -33,6 +33,8 @@ pub(crate) struct Lab {
     pub(crate) samples: Vec<Sample>,
     pub(crate) notices: Vec<IncomingNotice>,
     pub(crate) list_fails: bool,
+    /// A page of the list was not read.
+    pub(crate) list_is_short: bool,
     pub(crate) survey_fails: bool,
     pub(crate) now: i64,
     holder: String,
@@ -55,6 +57,7 @@ impl Lab {
             samples: Vec::new(),
             notices: Vec::new(),
             list_fails: false,
+            list_is_short: false,
             survey_fails: false,
             now: START,
             holder: "me".to_owned(),
@@ -155,7 +158,11 @@ impl Lab {
         let broken = || "it did not answer".to_owned();
         let instances = match self.list_fails {
             true => Seen::Unknown { why: broken() },
-            false => Seen::Known(Listing::new(now, self.instances.clone())),
+            false => {
+                let mut listing = Listing::new(now, self.instances.clone());
+                listing.complete = !self.list_is_short;
+                Seen::Known(listing)
+            }
         };
         let cluster = match self.survey_fails {
             true => Seen::Unknown { why: broken() },

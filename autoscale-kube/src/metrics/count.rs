@@ -209,3 +209,51 @@ fn may_go(constraints: &Constraints, label: &str, pool: &PoolName) -> bool {
 fn missing(why: String) -> Reading {
     Reading::Missing { why }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use autoscale_core::data::view::Requirement;
+    use autoscale_core::words::{PodUid, Resources};
+
+    fn pod() -> Pod {
+        Pod::new(PodUid::new("u").unwrap(), "default", "p", Resources::new(100, 1 << 20, 1))
+    }
+
+    #[test]
+    fn pods_that_leave_or_are_not_judged_do_not_wait() {
+        let since = Timestamp::from_millis(1_000);
+        let fact = |change: fn(&mut Pod)| {
+            let mut pod = pod();
+            pod.unschedulable_since = Some(Timestamp::from_millis(1_000));
+            change(&mut pod);
+            PodFact::of(pod)
+        };
+        assert!(matches!(fact(|_| {}), Some(PodFact::Waits(waits)) if waits.since == since));
+        assert!(fact(|pod| pod.unschedulable_since = None).is_none());
+        assert!(fact(|pod| pod.deleted_at = Some(Timestamp::from_millis(1_000))).is_none());
+        let bound = fact(|pod| pod.node = NodeName::new("n").ok());
+        assert!(
+            matches!(bound, Some(PodFact::Asked(asked)) if (asked.cpu_milli, asked.memory) == (100, 1 << 20))
+        );
+    }
+
+    #[test]
+    fn a_pod_may_go_where_the_label_does_not_exclude_it() {
+        let (web, label) = (PoolName::new("web").unwrap(), "pool");
+        let need = |key: &str, values: &[&str]| {
+            Requirement::new(key, autoscale_core::data::view::Operator::In, values.iter().copied())
+        };
+        let mut constraints = pod().constraints;
+        assert!(may_go(&constraints, label, &web));
+        constraints.selector.insert("disk".to_owned(), "fast".to_owned());
+        assert!(may_go(&constraints, label, &web), "other labels are not known");
+        constraints.affinity =
+            vec![vec![need("pool", &["db"])], vec![need("pool", &["api"]), need("zone", &["a"])]];
+        assert!(!may_go(&constraints, label, &web));
+        constraints.affinity.push(vec![need("pool", &["db", "web"]), need("zone", &["b"])]);
+        assert!(may_go(&constraints, label, &web));
+        constraints.selector.insert("pool".to_owned(), "db".to_owned());
+        assert!(!may_go(&constraints, label, &web));
+    }
+}

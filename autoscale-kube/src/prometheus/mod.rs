@@ -67,7 +67,7 @@ pub use config::{ConfigError, ConfigErrors, PrometheusBuilder};
 use error::Trouble;
 pub use history::PastValue;
 use request::Matcher;
-use response::{Answer, Point};
+use response::Point;
 pub use secret::Secret;
 pub use signal::{Series, Signal};
 
@@ -146,11 +146,12 @@ impl MetricsSource for Prometheus {
                 return wanted.iter().map(sample).collect();
             }
         };
+        // Read at once: of the bodies no more are held than requests are under way.
         let ask = async |text: &String| {
             let answer = client::get(&self.client, request::instant(&self.base, text), login.clone()).await;
-            (text.clone(), answer)
+            (text.clone(), answer.and_then(|answer| answer.instant()))
         };
-        let answers: BTreeMap<String, Result<Answer, Trouble>> =
+        let answers: BTreeMap<String, Answered> =
             iter(texts).map(ask).buffer_unordered(AT_ONCE).collect().await;
         let reading = |query: &SignalQuery, found: &Option<(&Signal, [String; 2])>| match found {
             None => unset(query),
@@ -170,18 +171,13 @@ fn unset(query: &SignalQuery) -> Reading {
     Reading::Missing { why: format!("no query is set for the signal {}", query.signal) }
 }
 
+/// What came of one query: a number for each series.
+type Answered = Result<Vec<Point>, Trouble>;
+
 /// A signal from the answers to both of its queries.
-fn read(
-    signal: &Signal,
-    value: Option<&Result<Answer, Trouble>>,
-    measured: Option<&Result<Answer, Trouble>>,
-) -> Result<Reading, Trouble> {
-    let points = |answer: Option<&Result<Answer, Trouble>>| -> Result<Vec<Point>, Trouble> {
-        match answer {
-            Some(Ok(answer)) => answer.instant(),
-            Some(Err(trouble)) => Err(trouble.clone()),
-            None => Err(Trouble::Silent("it was not asked".to_owned())),
-        }
+fn read(signal: &Signal, value: Option<&Answered>, measured: Option<&Answered>) -> Result<Reading, Trouble> {
+    let points = |answered: Option<&Answered>| {
+        answered.cloned().unwrap_or_else(|| Err(Trouble::Silent("it was not asked".to_owned())))
     };
     let values: Vec<f64> = points(value)?.iter().map(|point| point.value).collect();
     let value = number::value(signal, &values)?;

@@ -177,6 +177,10 @@ async fn nodes_that_take_no_pods_do_not_count() {
     server.advance(Span::from_mins(2));
     assert_eq!(one(&server, "web", "cpu").await, "0.5, 0s old");
     assert_eq!(one(&server, "api", "cpu").await, "missing: none of 0 nodes is Ready and takes new pods");
+    let nodes: kube::Api<k8s_openapi::api::core::v1::Node> = kube::Api::all(server.client());
+    server.set_usage("w1", 1_000, 0);
+    nodes.cordon("w1").await.unwrap();
+    assert_eq!(one(&server, "web", "cpu").await, "0.5, 0s old", "what is cordoned does not count");
     for name in ["w1", "w2", "w3"] {
         server.node_stops_reporting(name);
     }

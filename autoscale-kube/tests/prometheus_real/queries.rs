@@ -24,7 +24,7 @@ fn samples(now: u64) -> Samples {
             _ if labels.contains("w2") => 0.35,
             _ => 0.9,
         };
-        share * (at - now + 10_000) as f64
+        share * (at + 10_000 - now) as f64
     });
     let machines =
         [r#"instance="w1",pool="web",cluster="busy""#, r#"instance="w2",pool="web",cluster="busy""#];
@@ -94,7 +94,7 @@ async fn the_reference_set_and_odd_answers() {
         .with_signal(signal("scalar"), count("scalar(sum(jobs{$labels}))"))
         .with_signal(signal("wrong"), count("sum(jobs{$labels}"))
         .with_signal(signal("matrix"), count("jobs{$labels}[5m]"))
-        .with_signal(signal("text"), count(r#""jobs{$labels}""#))
+        .with_signal(signal("text"), count(r#""some text""#).of_cluster())
         .with_signal(signal("clash"), count("jobs{$labels} * on(pool) jobs{$labels}"))
         .build()
         .unwrap();

@@ -1,7 +1,7 @@
 //! A Prometheus of the test's own, with a history that is there from the beginning.
 
-use std::fmt::Write;
-use std::io::{BufRead, BufReader};
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader, Write as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -28,7 +28,8 @@ impl Programs {
             _ => {
                 let how = "set AUTOSCALE_TEST_PROMETHEUS to the folder of `prometheus` and `promtool`, or run .ci/prometheus";
                 assert!(std::env::var_os("CI").is_none() && named.is_none(), "there is no Prometheus: {how}");
-                eprintln!("SKIPPED: there is no Prometheus on this machine. {how}.");
+                // Not through a macro: what those print is kept back while a test passes.
+                let _ = writeln!(std::io::stderr(), "SKIPPED: there is no Prometheus on this machine: {how}");
                 None
             }
         }
@@ -65,7 +66,8 @@ impl Samples {
 /// A running server and its folder; both end with the test.
 pub(crate) struct Real {
     child: Child,
-    pub(crate) folder: Folder,
+    /// Kept until the server has ended.
+    _folder: Folder,
     pub(crate) port: u16,
 }
 
@@ -141,7 +143,7 @@ impl Real {
             if ready {
                 // What it says further on is read and dropped, or it would stop at a full pipe.
                 std::thread::spawn(move || said.map_while(Result::ok).for_each(drop));
-                return Self { child, folder, port };
+                return Self { child, _folder: folder, port };
             }
             let _ = child.wait();
             let all = all.join("\n");

@@ -97,13 +97,14 @@ fn is_due(work: &mut Work<'_>, scene: &Scene<'_>, launch: &mut Launch) -> bool {
         | LaunchState::Dead { .. } => false,
     };
     let too_old = launch.attempt.first_sent.is_some_and(|first| work.now.since(first) > TOKEN_VALID);
-    // Without any answer from the provider its time is not known, and nothing is sent by guess.
-    if provider_time(work).is_none() {
+    // Without a list the provider's time is not known; and only a complete one shows that this record is not an older
+    // copy, whose open attempts were followed by others long ago (fault F5).
+    if scene.listing.is_none() {
         return false;
     }
     if due && too_old {
         // No replay any more. What it bought would be listed by now.
-        if scene.listing.is_some() && work.now.since(launch.attempt.sent_at.unwrap_or(work.now)) > LIST_LAG {
+        if work.now.since(launch.attempt.sent_at.unwrap_or(work.now)) > LIST_LAG {
             launch.state =
                 LaunchState::Dead { why: "it was never answered, and nothing of it is listed".to_owned() };
         }
