@@ -11,6 +11,9 @@ use kube::{Client, Config};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+#[cfg(feature = "drain")]
+use crate::lines::Lines;
+
 /// No answer is read beyond this: a page of 500 large pods is far below it.
 const MAX_BODY: usize = 64 << 20;
 
@@ -47,6 +50,17 @@ impl Connection {
         let response = self.client.send(request).await.map_err(|error| Silence(Box::new(error)))?;
         Answer::read(response).await
     }
+
+    /// Begins a request whose answer goes on and on, line by line.
+    #[cfg(feature = "drain")]
+    pub(crate) async fn open(&self, request: Request<Vec<u8>>) -> Result<Opened, Silence> {
+        let request = request.map(Body::from);
+        let response = self.client.send(request).await.map_err(|error| Silence(Box::new(error)))?;
+        if response.status().is_success() {
+            return Ok(Opened::Lines(Lines::new(response.into_body())));
+        }
+        Answer::read(response).await.map(Opened::Refused)
+    }
 }
 
 impl fmt::Debug for Connection {
@@ -57,10 +71,18 @@ impl fmt::Debug for Connection {
     }
 }
 
+/// The beginning of an answer that goes on.
+#[cfg(feature = "drain")]
+#[derive(Debug)]
+pub(crate) enum Opened {
+    Lines(Lines),
+    Refused(Answer),
+}
+
 /// No answer came, or not a whole one: the request may have been carried out.
 #[derive(Debug, thiserror::Error)]
 #[error("no answer")]
-pub(crate) struct Silence(#[source] Box<dyn std::error::Error + Send + Sync>);
+pub(crate) struct Silence(#[source] pub(crate) Box<dyn std::error::Error + Send + Sync>);
 
 /// What came back.
 #[derive(Clone, Debug)]

@@ -9,7 +9,7 @@ pub(crate) fn rfc_3339(text: &str) -> Option<Timestamp> {
 }
 
 /// As objects have it, with microseconds.
-#[cfg(feature = "lease")]
+#[cfg(any(feature = "events", feature = "lease"))]
 pub(crate) fn micros(at: Timestamp) -> String {
     let at = jiff::Timestamp::from_millisecond(at.as_millis()).unwrap_or_default();
     format!("{at:.6}")
@@ -35,7 +35,7 @@ mod tests {
         assert_eq!(rfc_3339("2026-11-22"), None);
     }
 
-    #[cfg(feature = "lease")]
+    #[cfg(any(feature = "events", feature = "lease"))]
     #[test]
     fn times_are_written_with_microseconds() {
         assert_eq!(micros(Timestamp::from_millis(1_795_384_288_042)), "2026-11-22T21:51:28.042000Z");

@@ -10,7 +10,7 @@ use super::meta::{Meta, Selector, or_default};
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct RawBudget {
-    metadata: Meta,
+    pub(super) metadata: Meta,
     spec: Spec,
     status: Status,
 }

@@ -22,9 +22,12 @@ pub(super) struct Page<T> {
 }
 
 #[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct PageMeta {
     #[serde(default, rename = "continue", deserialize_with = "or_default")]
     pub(super) next: String,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(super) resource_version: String,
 }
 
 /// `metadata`.

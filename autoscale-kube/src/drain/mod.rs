@@ -3,12 +3,16 @@
 //! It reports facts; which node may go is decided in the core. Its permissions are in `rbac/`: nodes (get, list, patch,
 //! delete), pods (list), pods/eviction (create), budgets (list), controllers, claims and volumes (get, list).
 //!
+//! [`Drain`] lists for every survey; [`CachedDrain`], for programs that stay up, follows the cluster by watches and lists only what
+//! a step that cannot be taken back may rest on. Its documentation says what that is.
+//!
 //! What it leaves on a node: two annotations, the mark of the cordon (`autoscale.local/cordon`) and the highest stamp
 //! (`autoscale.local/stamp`). What it reads: the label of the pool (`autoscale.local/pool`), `autoscale.local/keep: "true"`,
 //! which forbids to remove a node, and the annotations of Cluster Autoscaler and Karpenter that say the same of nodes and
 //! pods.
 
 mod budget;
+mod cache;
 mod config;
 mod cordon;
 mod evict;
@@ -32,6 +36,7 @@ use autoscale_core::ports::{Clock, Drainer, Error, ErrorKind};
 use autoscale_core::words::Deadline;
 
 use crate::Connection;
+pub use cache::{CacheConfig, CacheState, CachedDrain};
 pub use config::DrainConfig;
 #[cfg(feature = "metrics")]
 pub(crate) use read::Reader;
@@ -61,7 +66,7 @@ impl Drain {
 #[async_trait]
 impl Drainer for Drain {
     async fn survey(&self, scope: &Scope) -> Result<ClusterView, Error> {
-        survey::Survey::new(&self.connection, &self.config).look(scope, &*self.clock).await
+        survey::Survey::new(&self.connection, &self.config).look(scope, &*self.clock, None).await
     }
 
     async fn cordon(&self, order: &CordonOrder) -> Result<Cordoned, Error> {

@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use autoscale_core::ports::ErrorKind;
+use autoscale_core::ports::{Error, ErrorKind};
 
+use super::cache::Cache;
 use super::meta::{Bare, OwnerReference};
-use super::pod::Draft;
+use super::pod::Drafts;
 use super::survey::Survey;
 use crate::request::part;
 
 /// Controllers that are looked up: kind, group and version, plural.
-const KINDS: [(&str, &str, &str); 5] = [
+pub(super) const KINDS: [(&str, &str, &str); 5] = [
     ("ReplicaSet", "apps/v1", "replicasets"),
     ("StatefulSet", "apps/v1", "statefulsets"),
     ("DaemonSet", "apps/v1", "daemonsets"),
@@ -21,54 +22,79 @@ const KINDS: [(&str, &str, &str); 5] = [
 /// Up to so many are asked for one by one; beyond that all of a kind are listed.
 const FEW: usize = 12;
 
-/// A controller: its kind, namespace and name.
-type Key = (String, String, String);
+/// By namespace and name.
+pub(super) type Uids = BTreeMap<(String, String), String>;
 
-/// Fills in whether the controllers of pods on nodes exist. What may not be looked up stays unknown.
+/// Namespaces and names.
+pub(super) type Names = BTreeSet<(String, String)>;
+
+/// Where a group's paths begin.
+pub(super) fn root(version: &str) -> String {
+    if version == "v1" { "/api/v1".to_owned() } else { format!("/apis/{version}") }
+}
+
+/// Fills in whether the controllers of pods on nodes exist. What may not be looked up stays unknown. With a cache it is asked
+/// first.
 pub(super) async fn look_up(
     survey: &Survey<'_>,
-    drafts: &mut [Draft],
-) -> Result<(), autoscale_core::ports::Error> {
-    let mut wanted: BTreeMap<&str, BTreeSet<(String, String)>> = BTreeMap::new();
-    for draft in drafts.iter().filter(|draft| draft.pod.node.is_some()) {
-        let Some(owner) = &draft.owner else { continue };
-        if let Some((kind, ..)) = known(owner) {
-            wanted.entry(kind).or_default().insert((draft.pod.namespace.clone(), owner.name.clone()));
+    cache: Option<&Cache>,
+    drafts: &mut Drafts,
+) -> Result<(), Error> {
+    let mut wanted: [Names; KINDS.len()] = Default::default();
+    for (pod, open) in drafts.iter().filter(|(pod, _)| pod.node.is_some()) {
+        let (Some(owner), Some((kind, _))) = (&pod.owner, &open.owner) else { continue };
+        if let Some(names) = wanted.get_mut(*kind) {
+            names.insert((pod.namespace.clone(), owner.name.clone()));
         }
     }
-    let mut uids: BTreeMap<Key, String> = BTreeMap::new();
-    let mut looked: BTreeSet<&str> = BTreeSet::new();
-    for (kind, version, plural) in KINDS {
-        let Some(names) = wanted.get(kind) else { continue };
-        let root = if version == "v1" { "/api/v1".to_owned() } else { format!("/apis/{version}") };
-        let found = if names.len() <= FEW {
-            let one = |(namespace, name): &(String, String)| {
-                format!("{root}/namespaces/{}/{plural}/{}", part(namespace), part(name))
-            };
-            survey.each::<Bare>(names.iter().map(one), &format!("get {plural}")).await
-        } else {
-            survey.all::<Bare>(&format!("{root}/{plural}"), &format!("list {plural}")).await
-        };
-        let found = match found {
-            Ok(found) => found,
-            Err(error) if matches!(error.kind(), ErrorKind::Denied { .. }) => continue,
-            Err(error) => return Err(error),
-        };
-        looked.insert(kind);
-        for Bare { metadata } in found {
-            uids.insert((kind.to_owned(), metadata.namespace, metadata.name), metadata.uid);
-        }
+    let mut looked: Vec<Option<Uids>> = Vec::with_capacity(KINDS.len());
+    for (kind, names) in wanted.iter().enumerate() {
+        looked.push(if names.is_empty() { None } else { uids(survey, cache, kind, names).await? });
     }
-    for draft in drafts {
-        let (Some(reference), Some(shown)) = (&draft.owner, &mut draft.pod.owner) else { continue };
-        let Some((kind, ..)) = known(reference).filter(|(kind, ..)| looked.contains(kind)) else { continue };
-        let key = (kind.to_owned(), draft.pod.namespace.clone(), reference.name.clone());
-        shown.exists = Some(uids.get(&key).is_some_and(|uid| *uid == reference.uid));
+    for (pod, open) in drafts.iter_mut().filter(|(pod, _)| pod.node.is_some()) {
+        let (Some(shown), Some((kind, uid))) = (&mut pod.owner, &open.owner) else { continue };
+        if let Some(uids) = looked.get(*kind).and_then(Option::as_ref) {
+            let key = (pod.namespace.clone(), shown.name.clone());
+            shown.exists = Some(uids.get(&key).is_some_and(|found| **found == **uid));
+        }
     }
     Ok(())
 }
 
-/// A controller of a kind that is looked up, of the group that defines it.
-fn known(owner: &OwnerReference) -> Option<(&'static str, &'static str, &'static str)> {
-    KINDS.into_iter().find(|(kind, version, _)| *kind == owner.kind && *version == owner.api_version)
+/// The uids of the controllers of a kind that are there among those that are asked for; `None` when they may not be looked up.
+async fn uids(
+    survey: &Survey<'_>,
+    cache: Option<&Cache>,
+    kind: usize,
+    names: &Names,
+) -> Result<Option<Uids>, Error> {
+    if let Some(cache) = cache
+        && let Some(kept) = cache.controllers(survey, kind, names).await
+    {
+        return Ok(Some(kept));
+    }
+    let Some((_, version, plural)) = KINDS.get(kind) else { return Ok(None) };
+    let root = root(version);
+    let uid = |Bare { metadata }: Bare| ((metadata.namespace, metadata.name), metadata.uid);
+    let found: Result<Uids, Error> = if names.len() <= FEW {
+        let one = |(namespace, name): &(String, String)| {
+            format!("{root}/namespaces/{}/{plural}/{}", part(namespace), part(name))
+        };
+        let found = survey.each::<Bare>(names.iter().map(one), &format!("get {plural}")).await;
+        found.map(|found| found.into_iter().map(uid).collect())
+    } else {
+        survey
+            .pages(&format!("{root}/{plural}"), &[], &format!("list {plural}"), |bare| Some(uid(bare)))
+            .await
+    };
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if matches!(error.kind(), ErrorKind::Denied { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Which kind a controller is of, if it is looked up and of the group that defines it.
+pub(super) fn kind(owner: &OwnerReference) -> Option<usize> {
+    KINDS.iter().position(|(kind, version, _)| *kind == owner.kind && *version == owner.api_version)
 }

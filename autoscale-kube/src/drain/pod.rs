@@ -7,8 +7,9 @@ use autoscale_core::words::{NodeName, PodUid};
 use serde::Deserialize;
 
 use super::budget::Budgets;
-use super::meta::{Meta, OwnerReference, or_default};
+use super::meta::{Meta, or_default};
 use super::node::Condition;
+use super::owners;
 use super::requests::{Container, requests};
 use super::rules::{Affinity, RawToleration, TopologySpread, constraints};
 use crate::time;
@@ -108,12 +109,50 @@ pub(super) struct ContainerStatus {
     pub(super) allocated_resources: BTreeMap<String, String>,
 }
 
-/// A pod of which it is still open whether its controller is there and where its volumes are.
+/// A pod, and what is still open about it.
 #[derive(Clone, Debug)]
 pub(super) struct Draft {
     pub(super) pod: Pod,
-    pub(super) owner: Option<OwnerReference>,
-    pub(super) claims: Vec<String>,
+    pub(super) open: Open,
+}
+
+/// Whether its controller is there, and where its volumes are.
+#[derive(Clone, Debug)]
+pub(super) struct Open {
+    /// The kind and the uid of its controller, if it is of a kind that is looked up; its name is the pod's.
+    pub(super) owner: Option<(usize, Box<str>)>,
+    /// By name, in the pod's namespace.
+    pub(super) claims: Box<[String]>,
+}
+
+/// Many of them. Pods stand alone, as they go into the view: they are by far the most of what a survey holds.
+#[derive(Debug, Default)]
+pub(super) struct Drafts {
+    pub(super) pods: Vec<Pod>,
+    pub(super) open: Vec<Open>,
+}
+
+impl Drafts {
+    pub(super) fn with_capacity(capacity: usize) -> Self {
+        Self { pods: Vec::with_capacity(capacity), open: Vec::with_capacity(capacity) }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Pod, &Open)> {
+        self.pods.iter().zip(&self.open)
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (&mut Pod, &Open)> {
+        self.pods.iter_mut().zip(&self.open)
+    }
+}
+
+impl Extend<Draft> for Drafts {
+    fn extend<T: IntoIterator<Item = Draft>>(&mut self, drafts: T) {
+        for Draft { pod, open } in drafts {
+            self.pods.push(pod);
+            self.open.push(open);
+        }
+    }
 }
 
 impl RawPod {
@@ -175,7 +214,8 @@ impl RawPod {
         pod.unschedulable_since =
             since.and_then(|c| c.last_transition_time.as_deref()).and_then(time::rfc_3339);
         pod.budgets = budgets.select(&metadata.namespace, &metadata.labels);
-        Some(Draft { pod, owner: owner.cloned(), claims: self.claims().collect() })
+        let owner = owner.and_then(|owner| Some((owners::kind(owner)?, owner.uid.as_str().into())));
+        Some(Draft { pod, open: Open { owner, claims: self.claims().collect() } })
     }
 
     fn eviction(&self) -> Eviction {

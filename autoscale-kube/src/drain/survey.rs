@@ -3,24 +3,25 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-use autoscale_core::data::view::{ClusterView, Scope};
+use autoscale_core::data::view::{ClusterView, Node, Pod, Scope};
 use autoscale_core::ports::{Clock, Error, ErrorKind};
-use autoscale_core::words::{NodeName, Timestamp};
-use futures_util::future::try_join;
+use autoscale_core::words::{NodeName, PodUid, Timestamp};
+use futures_util::future::try_join3;
 use futures_util::stream::{StreamExt, TryStreamExt, iter};
 use serde::de::DeserializeOwned;
 
 use super::budget::{Budgets, RawBudget};
+use super::cache::Cache;
 use super::config::DrainConfig;
 use super::meta::Page;
 use super::node::RawNode;
-use super::pod::{Draft, RawPod};
+use super::pod::{Draft, Drafts, RawPod};
 use super::{owners, volumes};
 use crate::connection::{Connection, silent};
 use crate::request::get;
 
 /// Pods of so many nodes are asked for node by node; beyond that all are listed.
-const FEW_NODES: usize = 8;
+pub(super) const FEW_NODES: usize = 8;
 
 /// How often a list is begun again whose pages have expired.
 const MAX_STARTS: u32 = 3;
@@ -45,27 +46,42 @@ impl<'a> Survey<'a> {
         Self { connection, config, oldest: Mutex::new(None) }
     }
 
-    pub(super) async fn look(self, scope: &Scope, clock: &dyn Clock) -> Result<ClusterView, Error> {
+    /// With a cache, what it may be asked for is asked of it first.
+    pub(super) async fn look(
+        self,
+        scope: &Scope,
+        clock: &dyn Clock,
+        cache: Option<&Cache>,
+    ) -> Result<ClusterView, Error> {
         let began = clock.now();
-        let budgets = async {
-            match scope {
-                Scope::Pending => Ok(Budgets::default()),
-                _ => {
-                    let path = "/apis/policy/v1/poddisruptionbudgets";
-                    self.all::<RawBudget>(path, "list poddisruptionbudgets").await.map(Budgets::of)
-                }
-            }
+        let kept_pods = async {
+            let at = match cache {
+                Some(cache) => cache.pods_as_of().await,
+                None => None,
+            };
+            Ok(at)
         };
-        let nodes = self.all::<RawNode>("/api/v1/nodes", "list nodes");
-        let (nodes, budgets) = try_join(nodes, budgets).await?;
-        let mut drafts = self.pods(scope, &budgets).await?;
-        owners::look_up(&self, &mut drafts).await?;
-        volumes::look_up(&self, &mut drafts).await?;
-        let mut view = ClusterView::new(self.told().unwrap_or(began), scope.clone());
+        let (nodes, budgets, kept_pods) =
+            try_join3(self.nodes(cache), self.budgets(scope, cache), kept_pods).await?;
         let listed = nodes.len();
-        view.nodes = nodes.iter().filter_map(|node| node.fact(self.config)).collect();
-        view.complete = view.nodes.len() == listed;
-        view.pods = drafts.into_iter().map(|draft| draft.pod).collect();
+        let nodes: Vec<Node> = nodes.into_iter().flatten().collect();
+        let kept = match (cache, kept_pods) {
+            (Some(cache), Some(at)) => cache.pods(&self, at, scope, &nodes, &budgets).await?,
+            _ => None,
+        };
+        // What was listed for this survey is looked up for it too: only what comes from the cache is completed from there.
+        let (cache, (mut early, mut late)) = match kept {
+            Some(both) => (cache, both),
+            None => (None, self.pods(scope, &budgets).await?),
+        };
+        for (cache, drafts) in [(cache, &mut early), (None, &mut late)] {
+            owners::look_up(&self, cache, drafts).await?;
+            volumes::look_up(&self, cache, drafts).await?;
+        }
+        let mut view = ClusterView::new(self.told().unwrap_or(began), scope.clone());
+        view.complete = nodes.len() == listed;
+        view.nodes = nodes;
+        view.pods = once_each(early.pods, late.pods);
         view.budgets = budgets.shown;
         Ok(view)
     }
@@ -75,11 +91,43 @@ impl<'a> Survey<'a> {
         *self.oldest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The pods of a scope, and those that wait for a node.
-    async fn pods(&self, scope: &Scope, budgets: &Budgets) -> Result<Vec<Draft>, Error> {
-        let reduce = |raw: RawPod| -> Option<Draft> {
-            if raw.is_finished() || raw.is_gated() { None } else { raw.fact(budgets) }
+    /// Every node; `None` for an object that is none.
+    async fn nodes(&self, cache: Option<&Cache>) -> Result<Vec<Option<Node>>, Error> {
+        if let Some(cache) = cache
+            && let Some(nodes) = cache.nodes(self).await
+        {
+            return Ok(nodes);
+        }
+        self.pages("/api/v1/nodes", &[], "list nodes", |raw: RawNode| Some(raw.fact(self.config))).await
+    }
+
+    async fn budgets(&self, scope: &Scope, cache: Option<&Cache>) -> Result<Budgets, Error> {
+        if *scope == Scope::Pending {
+            return Ok(Budgets::default());
+        }
+        let kept = match cache {
+            Some(cache) => cache.budgets(self).await,
+            None => None,
         };
+        let raw = match kept {
+            Some(kept) => kept,
+            None => {
+                self.all::<RawBudget>("/apis/policy/v1/poddisruptionbudgets", "list poddisruptionbudgets")
+                    .await?
+            }
+        };
+        Ok(Budgets::of(raw))
+    }
+
+    /// A part of the survey is as old as this.
+    pub(super) fn note(&self, at: Timestamp) {
+        let mut oldest = self.oldest.lock().unwrap_or_else(PoisonError::into_inner);
+        *oldest = Some(oldest.map_or(at, |oldest| oldest.min(at)));
+    }
+
+    /// Pods that wait for a node, and the pods of a scope: some lists, and later ones.
+    async fn pods(&self, scope: &Scope, budgets: &Budgets) -> Result<(Drafts, Drafts), Error> {
+        let reduce = |raw: RawPod| reduced(raw, budgets);
         let nodes: &[NodeName] = match scope {
             Scope::Nodes(nodes) => nodes,
             _ => &[],
@@ -87,20 +135,27 @@ impl<'a> Survey<'a> {
         if *scope == Scope::Everything || nodes.len() > FEW_NODES {
             let covered = |draft: &Draft| draft.pod.node.as_ref().is_none_or(|node| scope.covers(node));
             let reduce = |raw: RawPod| reduce(raw).filter(covered);
-            return self.pages("/api/v1/pods", &[("fieldSelector", NOT_ENDED)], "list pods", reduce).await;
+            let all =
+                self.pages("/api/v1/pods", &[("fieldSelector", NOT_ENDED)], "list pods", reduce).await?;
+            return Ok((all, Drafts::default()));
         }
-        let mut drafts =
-            self.pages("/api/v1/pods", &[("fieldSelector", WAITING)], "list pods", reduce).await?;
-        for node in nodes {
-            let on_it = format!("spec.nodeName={node},{NOT_ENDED}");
-            drafts
-                .extend(self.pages("/api/v1/pods", &[("fieldSelector", &on_it)], "list pods", reduce).await?);
-        }
-        // A pod that was bound between two lists is in both: the later one is right.
-        let mut seen = BTreeSet::new();
-        drafts.reverse();
-        drafts.retain(|draft: &Draft| seen.insert(draft.pod.uid.clone()));
-        Ok(drafts)
+        let waiting = self.pages("/api/v1/pods", &[("fieldSelector", WAITING)], "list pods", reduce).await?;
+        Ok((waiting, self.on_nodes(nodes.to_vec(), budgets).await?))
+    }
+
+    /// The pods of some nodes, asked for node by node.
+    pub(super) async fn on_nodes(&self, nodes: Vec<NodeName>, budgets: &Budgets) -> Result<Drafts, Error> {
+        let on = iter(nodes).map(|node| self.on_node(node, budgets));
+        let found: Vec<Vec<Draft>> = on.buffered(AT_ONCE).try_collect().await?;
+        let mut all = Drafts::default();
+        all.extend(found.into_iter().flatten());
+        Ok(all)
+    }
+
+    async fn on_node(&self, node: NodeName, budgets: &Budgets) -> Result<Vec<Draft>, Error> {
+        let on_it = format!("spec.nodeName={node},{NOT_ENDED}");
+        let query = [("fieldSelector", on_it.as_str())];
+        self.pages("/api/v1/pods", &query, "list pods", |raw: RawPod| reduced(raw, budgets)).await
     }
 
     /// All objects of a kind.
@@ -124,15 +179,15 @@ impl<'a> Survey<'a> {
     }
 
     /// Every object of a kind, page by page, each reduced as it comes. Pages that expire on the way are begun again.
-    pub(super) async fn pages<T: DeserializeOwned, R>(
+    pub(super) async fn pages<T: DeserializeOwned, R, C: Default + Extend<R>>(
         &self,
         path: &str,
         query: &[(&str, &str)],
         action: &str,
         reduce: impl Fn(T) -> Option<R>,
-    ) -> Result<Vec<R>, Error> {
+    ) -> Result<C, Error> {
         let limit = self.config.page.max(1).to_string();
-        let (mut kept, mut next, mut starts) = (Vec::new(), String::new(), 1);
+        let (mut kept, mut next, mut starts) = (C::default(), String::new(), 1);
         loop {
             let mut query = query.to_vec();
             query.push(("limit", &limit));
@@ -143,7 +198,7 @@ impl<'a> Survey<'a> {
                 Ok(page) => page,
                 Err(Trouble::Expired) if starts < MAX_STARTS => {
                     starts += 1;
-                    (kept, next) = (Vec::new(), String::new());
+                    (kept, next) = (C::default(), String::new());
                     continue;
                 }
                 Err(trouble) => return Err(trouble.into_error(action)),
@@ -170,14 +225,31 @@ impl<'a> Survey<'a> {
             None => {}
         }
         if let Some(date) = answer.date {
-            let mut oldest = self.oldest.lock().unwrap_or_else(PoisonError::into_inner);
-            *oldest = Some(oldest.map_or(date, |oldest| oldest.min(date)));
+            self.note(date);
         }
         answer.parse().map_err(|error| {
             let attempted = format!("read the answer to \"{action}\"");
             Trouble::Failed(Error::new(ErrorKind::Unavailable, attempted).with_source(error))
         })
     }
+}
+
+/// As a fact, unless it needs no node: it has ended, or is held back before any scheduler looks at it.
+fn reduced(raw: RawPod, budgets: &Budgets) -> Option<Draft> {
+    if raw.is_finished() || raw.is_gated() { None } else { raw.fact(budgets) }
+}
+
+/// A pod that was bound between two lists is in both: the later one is right.
+fn once_each(mut early: Vec<Pod>, late: Vec<Pod>) -> Vec<Pod> {
+    if early.is_empty() {
+        return late;
+    }
+    let later: BTreeSet<&PodUid> = late.iter().map(|pod| &pod.uid).collect();
+    if !later.is_empty() {
+        early.retain(|pod| !later.contains(&pod.uid));
+    }
+    early.extend(late);
+    early
 }
 
 /// Why an object or a page of them did not come.

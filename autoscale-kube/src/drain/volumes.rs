@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use autoscale_core::data::view::{Spread, Storage};
+use autoscale_core::data::view::{Pod, Spread, Storage};
 use autoscale_core::ports::ErrorKind;
 use autoscale_core::words::Zone;
 use serde::Deserialize;
 
+use super::cache::Cache;
 use super::meta::{Meta, or_default};
-use super::pod::Draft;
+use super::pod::{Drafts, Open};
 use super::rules::NodeSelector;
 use super::survey::Survey;
 use crate::request::part;
@@ -20,28 +21,28 @@ const HOST: &str = "kubernetes.io/hostname";
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-struct RawClaim {
-    metadata: Meta,
-    spec: ClaimSpec,
+pub(super) struct RawClaim {
+    pub(super) metadata: Meta,
+    pub(super) spec: ClaimSpec,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct ClaimSpec {
+pub(super) struct ClaimSpec {
     #[serde(deserialize_with = "or_default")]
-    volume_name: String,
+    pub(super) volume_name: String,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-struct RawVolume {
-    metadata: Meta,
-    spec: VolumeSpec,
+pub(super) struct RawVolume {
+    pub(super) metadata: Meta,
+    pub(super) spec: VolumeSpec,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct VolumeSpec {
+pub(super) struct VolumeSpec {
     #[serde(deserialize_with = "or_default")]
     node_affinity: VolumeAffinity,
     local: Option<serde::de::IgnoredAny>,
@@ -56,7 +57,7 @@ struct VolumeAffinity {
 
 /// Where a volume can be attached.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-struct Place {
+pub(super) struct Place {
     /// Nowhere but on one node.
     local: bool,
     /// In these zones; `None` is any.
@@ -64,7 +65,7 @@ struct Place {
 }
 
 impl VolumeSpec {
-    fn place(&self) -> Place {
+    pub(super) fn place(&self) -> Place {
         let mut place = Place { local: self.local.is_some() || self.host_path.is_some(), zones: None };
         let terms = self.node_affinity.required.iter().flat_map(|required| &required.node_selector_terms);
         let mut zones = BTreeSet::new();
@@ -86,42 +87,49 @@ impl VolumeSpec {
 /// not judged: it holds its node, and nothing is bought for it.
 pub(super) async fn look_up(
     survey: &Survey<'_>,
-    drafts: &mut [Draft],
+    cache: Option<&Cache>,
+    drafts: &mut Drafts,
 ) -> Result<(), autoscale_core::ports::Error> {
     let mut wanted: BTreeSet<(String, String)> = BTreeSet::new();
-    for draft in drafts.iter() {
-        wanted.extend(draft.claims.iter().map(|claim| (draft.pod.namespace.clone(), claim.clone())));
+    for (pod, open) in drafts.iter() {
+        wanted.extend(open.claims.iter().map(|claim| (pod.namespace.clone(), claim.clone())));
     }
     if wanted.is_empty() {
         return Ok(());
     }
-    let places = match places(survey, &wanted).await {
+    let kept = match cache {
+        Some(cache) => cache.places(survey, &wanted).await,
+        None => None,
+    };
+    let looked = match kept {
+        Some(places) => Ok(places),
+        None => places(survey, &wanted).await,
+    };
+    let places = match looked {
         Ok(places) => Ok(places),
         Err(error) if matches!(error.kind(), ErrorKind::Denied { .. }) => Err(error.chain()),
         Err(error) => return Err(error),
     };
-    for draft in drafts.iter_mut().filter(|draft| !draft.claims.is_empty()) {
+    for (pod, open) in drafts.iter_mut().filter(|(_, open)| !open.claims.is_empty()) {
         match &places {
-            Ok(places) => settle(draft, places),
-            Err(why) => {
-                draft.pod.constraints.spread = Spread::Unjudged { why: format!("its volumes: {why}") }
-            }
+            Ok(places) => settle(pod, open, places),
+            Err(why) => pod.constraints.spread = Spread::Unjudged { why: format!("its volumes: {why}") },
         }
     }
     Ok(())
 }
 
-type Places = BTreeMap<(String, String), Place>;
+pub(super) type Places = BTreeMap<(String, String), Place>;
 
-fn settle(draft: &mut Draft, places: &Places) {
+fn settle(pod: &mut Pod, open: &Open, places: &Places) {
     let mut zones: Option<BTreeSet<Zone>> = None;
-    for claim in &draft.claims {
-        let Some(place) = places.get(&(draft.pod.namespace.clone(), claim.clone())) else {
-            draft.pod.constraints.spread = Spread::Unjudged { why: format!("there is no claim {claim}") };
+    for claim in &open.claims {
+        let Some(place) = places.get(&(pod.namespace.clone(), claim.clone())) else {
+            pod.constraints.spread = Spread::Unjudged { why: format!("there is no claim {claim}") };
             continue;
         };
         if place.local {
-            draft.pod.storage = Storage::Local;
+            pod.storage = Storage::Local;
         }
         zones = match (zones, &place.zones) {
             (Some(before), Some(these)) => Some(before.intersection(these).cloned().collect()),
@@ -129,7 +137,7 @@ fn settle(draft: &mut Draft, places: &Places) {
             (before, None) => before,
         };
     }
-    draft.pod.constraints.volume_zones = zones.map(|zones| zones.into_iter().collect());
+    pod.constraints.volume_zones = zones.map(|zones| zones.into_iter().collect());
 }
 
 /// Each claim that exists, and where its volume can be attached; one that is not bound yet anywhere.

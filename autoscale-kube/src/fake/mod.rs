@@ -41,6 +41,7 @@ mod changed;
 mod controllers;
 mod date;
 mod defaults;
+mod events;
 mod eviction;
 mod faults;
 mod fit;

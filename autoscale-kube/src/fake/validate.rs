@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::events;
 use super::json::{list, number, text, words};
 use super::kinds::KindInfo;
 use super::refusal::{Refusal, Result};
@@ -22,6 +23,9 @@ pub(super) fn check(info: &KindInfo, name: &str, object: &Value) -> Result<()> {
             "metadata.name",
             &format!("Invalid value: {name:?}: {rule}"),
         ));
+    }
+    if info.group == "events.k8s.io" {
+        events::check(info, name, object)?;
     }
     match &info.custom {
         Some(schema) => fits(info, name, "", schema, object),
@@ -93,6 +97,9 @@ pub(super) fn check_update(info: &KindInfo, name: &str, old: &Value, new: &Value
             let what = format!("Invalid value: {:?}: field is immutable", is.unwrap_or_default());
             return Err(Refusal::invalid(info, name, &format!("metadata.{field}"), &what));
         }
+    }
+    if info.group == "events.k8s.io" {
+        events::check_update(info, name, old, new)?;
     }
     check(info, name, new)
 }

@@ -11,7 +11,7 @@ use autoscale_core::driver::SystemClock;
 use autoscale_core::ports::Drainer;
 use autoscale_core::words::{NodeName, PodUid, Span};
 use autoscale_kube::Connection;
-use autoscale_kube::drain::{Drain, DrainConfig};
+use autoscale_kube::drain::{CacheConfig, CachedDrain, Drain, DrainConfig};
 use autoscale_kube::fake::{ApiServer, Fault, NodeSpec, Requests, Trouble};
 use serde_json::{Value, json};
 
@@ -19,15 +19,28 @@ use serde_json::{Value, json};
 #[derive(Debug)]
 pub(crate) struct Stage {
     pub(crate) server: ApiServer,
-    drain: Arc<Drain>,
+    drain: Arc<dyn Drainer>,
     count: AtomicU32,
+    /// How often a list of nodes has to fail until a survey does.
+    lists: u32,
 }
 
 impl Stage {
     pub(crate) fn new(server: ApiServer, user: &str) -> Self {
         let connection = Connection::from_client(server.client_as(user));
         let drain = Arc::new(Drain::new(connection, DrainConfig::new(), Arc::new(SystemClock::new())));
-        Self { server, drain, count: AtomicU32::new(0) }
+        Self { server, drain, count: AtomicU32::new(0), lists: 1 }
+    }
+
+    /// With a cache that answers for whatever is more than one object.
+    pub(crate) fn cached(server: ApiServer, user: &str) -> (Self, CachedDrain) {
+        let connection = Connection::from_client(server.client_as(user));
+        let mut config = DrainConfig::new();
+        config.page = 1;
+        let drain = Drain::new(connection, config, Arc::new(SystemClock::new()));
+        let cached = CachedDrain::spawn(drain, CacheConfig::new());
+        let drain = Arc::new(cached.clone());
+        (Self { server, drain, count: AtomicU32::new(0), lists: 1_000 }, cached)
     }
 
     fn next(&self) -> u32 {
@@ -131,7 +144,7 @@ impl DrainerStage for Stage {
 
     async fn fail_survey(&self) -> bool {
         let nodes = Requests::any().verb("list").resource("nodes");
-        self.server.add_fault(Fault::new("no nodes", nodes, Trouble::Unavailable));
+        self.server.add_fault(Fault::new("no nodes", nodes, Trouble::Unavailable).times(self.lists));
         true
     }
 }
@@ -139,6 +152,13 @@ impl DrainerStage for Stage {
 #[tokio::test]
 async fn keeps_the_contract() {
     let verdicts = conformance::drainer(async || Stage::new(ApiServer::default(), "admin")).await;
+    println!("{verdicts}");
+    verdicts.assert_all();
+}
+
+#[tokio::test]
+async fn a_cached_one_keeps_it_too() {
+    let verdicts = conformance::drainer(async || Stage::cached(ApiServer::default(), "admin").0).await;
     println!("{verdicts}");
     verdicts.assert_all();
 }

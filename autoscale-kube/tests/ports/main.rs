@@ -7,6 +7,7 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod cache;
 mod drain;
 mod lease;
 mod metrics;

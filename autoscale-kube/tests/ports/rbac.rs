@@ -179,6 +179,29 @@ async fn taking_away_any_one_is_noticed_and_named() {
     assert_eq!(unused, [], "given and never asked for");
 }
 
+/// The cache goes on without a watch, by lists; it says which one it is not allowed.
+#[tokio::test]
+async fn a_watch_that_is_not_allowed_is_named_and_none_is_given_in_vain() {
+    for missing in given(&document("watch-role.yaml")) {
+        let server = server();
+        server.grant(USER, [document("watch-role.yaml")]).unwrap();
+        server.deny(USER, missing.clone());
+        let (stage, cached) = Stage::cached(server, USER);
+        furnish(&stage.server, 2);
+        assert_eq!(everything(&stage).await, [""; 0], "{missing:?}");
+        // Each kind is followed from the first survey on that needs it.
+        for _ in 0..1_000 {
+            tokio::task::yield_now().await;
+        }
+        let named = format!("watch {}: 403", missing.resource);
+        for state in cached.state() {
+            let said = state.trouble.unwrap_or_default();
+            assert!(state.followed, "{}", state.resource);
+            assert_eq!(said.contains(&named), state.resource == missing.resource, "{missing:?}: {said}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_record_needs_one_lease_by_name() {
     let server = ApiServer::default();

@@ -1,0 +1,156 @@
+//! Connects, and puts the ports together.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use autoscale_core::data::policy::Policy;
+use autoscale_core::driver::{Driver, Ports};
+use autoscale_core::ports::{Clock, Ids};
+use autoscale_core::words::Span;
+use autoscale_kube::Connection;
+use autoscale_kube::drain::{CacheConfig, CachedDrain, Drain, DrainConfig};
+use autoscale_kube::events::{EventConfig, Events};
+use autoscale_kube::lease::LeaseStore;
+use futures_util::future::BoxFuture;
+use kube::config::KubeConfigOptions;
+use tokio::sync::watch;
+
+use crate::args::ProviderName;
+use crate::bad::Bad;
+use crate::provider::sim::SimConfig;
+use crate::provider::{self, Provider};
+use crate::settings::Settings;
+use crate::signals::Signals;
+
+/// No answer of an API server is waited for longer: the driver gives up much earlier.
+const SILENCE: Duration = Duration::from_secs(30);
+
+/// Connects by the kubeconfig, else as the pod: a client that does not repeat requests by itself, and the namespace it is in.
+///
+/// # Errors
+/// No way to a cluster is known, or it cannot be used.
+pub async fn connect(context: Option<&str>) -> Result<(kube::Client, String), Bad> {
+    let refused = |error: &dyn std::fmt::Display| {
+        Bad::of(format!("no cluster: {error}: expected a kubeconfig, or a pod with an account"))
+    };
+    let mut config = match context {
+        Some(context) => {
+            let options = KubeConfigOptions { context: Some(context.to_owned()), ..Default::default() };
+            kube::Config::from_kubeconfig(&options).await.map_err(|error| refused(&error))?
+        }
+        None => kube::Config::infer().await.map_err(|error| refused(&error))?,
+    };
+    // A pod that a budget protects is answered with 429; a client that repeats that does not return for a minute.
+    config.default_retry = false;
+    (config.connect_timeout, config.read_timeout) = (Some(Duration::from_secs(5)), Some(SILENCE));
+    let namespace = config.default_namespace.clone();
+    Ok((kube::Client::try_from(config).map_err(|error| refused(&error))?, namespace))
+}
+
+/// The ports of a replica, and what makes drivers of them.
+#[non_exhaustive]
+pub struct Setup {
+    /// Everything a driver talks to.
+    pub ports: Ports,
+    /// The policy that counts.
+    pub policy: watch::Receiver<Arc<Policy>>,
+    /// Where the next version of it goes.
+    pub next: watch::Sender<Arc<Policy>>,
+    /// Where signals come from.
+    pub signals: Signals,
+    /// What has to run beside the ticks.
+    pub beside: Option<BoxFuture<'static, ()>>,
+    /// For what is written beside the ticks.
+    pub connection: Connection,
+    /// The namespace and the name of the Lease.
+    pub lease: (String, String),
+    drain: Drain,
+    scope: String,
+    launch_delay: Span,
+}
+
+impl std::fmt::Debug for Setup {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Setup")
+            .field("ports", &self.ports)
+            .field("scope", &self.scope)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Setup {
+    /// Puts together what the settings say, over a client of [`connect`]. `namespace` counts where none is set.
+    ///
+    /// # Errors
+    /// Everything that is wrong.
+    pub fn new(
+        settings: &Settings,
+        (client, namespace): (kube::Client, String),
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn Ids>,
+    ) -> Result<Self, Bad> {
+        let options = &settings.options;
+        let namespace = options.namespace.clone().unwrap_or(namespace);
+        let connection = Connection::from_client(client.clone());
+        let mut bad = Bad::default();
+        let store = LeaseStore::new(connection.clone(), &namespace, &options.lease);
+        let store = bad.take(store.map_err(|error| Bad::of(error.chain())));
+        let signals = Signals::new(options, &settings.policy, connection.clone(), clock.clone());
+        let signals = bad.take(signals.and_then(|signals| signals.fit(&settings.policy).map(|()| signals)));
+        bad.into_result()?;
+        let (Some(store), Some(signals)) = (store, signals) else {
+            // Whatever is not there has been said above.
+            return Err(Bad::of("not enough was set"));
+        };
+        let (next, policy) = watch::channel(settings.policy.clone());
+        let Provider { nodes, scope, launch_delay, beside } = match settings.provider {
+            ProviderName::Sim => {
+                let mut config = SimConfig::new(&namespace);
+                (config.boot, config.limits) = (options.sim_boot, options.sim_limit.clone());
+                provider::sim(client, config, policy.clone(), clock.clone())
+            }
+        };
+        let drain = DrainConfig::new().with_pool_label(&options.pool_label);
+        let drain = Drain::new(connection.clone(), drain, clock.clone());
+        let drainer = Arc::new(drain.clone());
+        let lease = (namespace, options.lease.clone());
+        let ports = Ports::new(signals.source.clone(), nodes, drainer, Arc::new(store), clock, ids);
+        Ok(Self { ports, policy, next, signals, beside, connection, lease, drain, scope, launch_delay })
+    }
+
+    /// Lets surveys come from a cache that list and watch keep, as far as that is safe. For programs that stay up.
+    pub fn follow(&mut self) {
+        self.ports.drainer = Arc::new(CachedDrain::spawn(self.drain.clone(), CacheConfig::new()));
+    }
+
+    /// Begins to write events, about nodes, pods and the Lease, in the name of a replica.
+    ///
+    /// # Errors
+    /// The name is none.
+    pub fn events(&self, name: &str) -> Result<Events, Bad> {
+        let (namespace, lease) = &self.lease;
+        let config = EventConfig::new(name).with_object("coordination.k8s.io/v1", "Lease", namespace, lease);
+        let events = Events::spawn(self.connection.clone(), config, self.ports.clock.clone());
+        events.map_err(|error| Bad::of(format!("--name: {}", error.chain())))
+    }
+
+    /// What makes drivers, without the rest.
+    pub fn maker(&self) -> Maker {
+        Maker { ports: self.ports.clone(), scope: self.scope.clone(), launch_delay: self.launch_delay }
+    }
+}
+
+/// Makes a driver for each version of the policy.
+#[derive(Clone, Debug)]
+pub struct Maker {
+    ports: Ports,
+    scope: String,
+    launch_delay: Span,
+}
+
+impl Maker {
+    /// A driver under a policy.
+    pub fn driver(&self, policy: Arc<Policy>) -> Driver {
+        Driver::new(policy, self.ports.clone()).with_scope(&self.scope).with_launch_delay(self.launch_delay)
+    }
+}

@@ -1,0 +1,57 @@
+//! Metrics as text for Prometheus.
+
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+
+/// Upper bounds of the durations of ticks, in seconds: a quiet one takes well below one, the limit of most is 30.
+const SECONDS: [f64; 9] = [0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+
+/// What shows the metrics of this process.
+#[derive(Clone)]
+pub struct Telemetry(PrometheusHandle);
+
+impl std::fmt::Debug for Telemetry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Telemetry")
+    }
+}
+
+impl Telemetry {
+    /// Begins to count for this process. Metrics that another recorder of the process takes are not shown here.
+    pub fn install() -> Self {
+        let duration = Matcher::Suffix("_duration_seconds".to_owned());
+        let builder = PrometheusBuilder::new();
+        // Refused only without bounds.
+        let builder =
+            builder.set_buckets_for_metric(duration, &SECONDS).unwrap_or_else(|_| PrometheusBuilder::new());
+        let recorder = builder.build_recorder();
+        let handle = recorder.handle();
+        if metrics::set_global_recorder(recorder).is_err() {
+            tracing::warn!("this process counts elsewhere already: /metrics stays empty");
+        }
+        describe();
+        Self(handle)
+    }
+
+    /// All metrics as text.
+    pub fn render(&self) -> String {
+        self.0.run_upkeep();
+        self.0.render()
+    }
+}
+
+fn describe() {
+    metrics::describe_gauge!("controller_info", "1, with the version as a label");
+    metrics::describe_counter!(
+        "controller_policy_reloads_total",
+        "New versions of the policy: loaded, refused"
+    );
+    metrics::describe_gauge!(
+        "controller_policy_refused",
+        "1 while the file has a policy that cannot be used, and an older one counts"
+    );
+    metrics::describe_counter!(
+        "controller_audit_failures_total",
+        "Reports that did not get into the audit log"
+    );
+    metrics::gauge!("controller_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+}
