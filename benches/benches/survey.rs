@@ -62,7 +62,7 @@ fn told<T>(runtime: &Runtime, server: &ApiServer, what: &str, work: impl Future<
 
 fn survey(criterion: &mut Criterion<CpuTime>) {
     let nodes = std::env::var("NODES").ok().and_then(|text| text.parse().ok()).unwrap_or(5_000);
-    let runtime = Builder::new_current_thread().build().expect("a runtime");
+    let runtime = Builder::new_current_thread().enable_time().build().expect("a runtime");
     let _inside = runtime.enter();
     let server = fill(nodes);
     let clock = Arc::new(SystemClock::new());
