@@ -80,7 +80,8 @@ impl Net {
         };
         if !listing.instances.is_empty() && self.chaos.hit(odds::LIST_OMISSION) {
             let at = any(self, listing);
-            listing.instances.remove(at);
+            let omitted = listing.instances.remove(at);
+            self.truth.on_omitted(omitted.id);
         }
         if self.chaos.hit(odds::LIST_DUPLICATE) {
             let at = any(self, listing);

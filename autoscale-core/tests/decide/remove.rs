@@ -42,6 +42,10 @@ fn names(orders: &[Order]) -> Vec<&'static str> {
         .collect()
 }
 
+fn due(lab: &Lab) -> Vec<&'static str> {
+    names(&lab.due().into_iter().map(|effect| effect.order).collect::<Vec<_>>())
+}
+
 #[test]
 fn the_steps_are_in_order_and_the_cooldown_begins_at_the_end() {
     let (mut lab, id) = removing();
@@ -77,6 +81,31 @@ fn a_full_node_is_never_terminated() {
     assert_eq!(lab.record.op_on(&id), None);
     assert_eq!(lab.record.pools[&crate::lab::pool()].nodes.len(), 1, "the node backs off");
     assert!(lab.record.pools[&crate::lab::pool()].last_down.is_none(), "nothing was removed");
+}
+
+#[test]
+fn an_end_that_waits_for_pods_is_told_and_in_nobodys_way() {
+    let (mut lab, id) = removing();
+    for _ in 0..2 {
+        lab.perform();
+        lab.tick();
+    }
+    assert!(matches!(lab.remove_state(&id), Some(RemoveState::Terminating { waits: false, .. })));
+    // A person opens the node, and what comes to it does not leave.
+    lab.runs_on(&id, "late", 10);
+    lab.tick();
+    assert_eq!(due(&lab), ["evict"]);
+    lab.cpu(0.9);
+    lab.wait(60);
+    assert!(launches(&lab.plan()).is_empty(), "an action is open");
+    lab.wait(300);
+    let planned = lab.plan();
+    let told = |alarm: &String| alarm.contains("1 pods came to it and have not left in time");
+    assert!(planned.explanation.alarms.iter().any(told), "{:?}", planned.explanation.alarms);
+    assert_eq!(launches(&planned).len(), 1, "{}\nthe pod may need a node to leave for", planned.explanation);
+    lab.tick();
+    assert!(matches!(lab.remove_state(&id), Some(RemoveState::Terminating { waits: true, .. })));
+    assert!(due(&lab).contains(&"evict"), "it is still asked to leave");
 }
 
 #[test]

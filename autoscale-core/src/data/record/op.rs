@@ -209,6 +209,10 @@ pub enum RemoveState {
         accepted: bool,
         /// Since when complete listings have been without it.
         absent: Option<Mark>,
+        /// Whether its drain's time is over and pods have turned up that do not leave, because a person opened the node. It
+        /// waits for them, and no longer stands in the way of other actions: they may need nodes to leave for.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        waits: bool,
     },
     /// The instance is gone; its Node object is left.
     Gone,
@@ -282,13 +286,16 @@ impl Op {
         }
     }
 
-    /// Whether it no longer stands in the way of other actions: parked, kept aside, or a rollback that does not succeed.
+    /// Whether it no longer stands in the way of other actions: parked, kept aside, a rollback that does not succeed, or an
+    /// end that waits for pods.
     pub const fn is_set_aside(&self) -> bool {
         match &self.kind {
             OpKind::Remove(remove) => {
                 matches!(
                     remove.state,
-                    RemoveState::Parked { .. } | RemoveState::RollingBack { tries: 2.., .. }
+                    RemoveState::Parked { .. }
+                        | RemoveState::RollingBack { tries: 2.., .. }
+                        | RemoveState::Terminating { waits: true, .. }
                 )
             }
             OpKind::Launch(launch) => matches!(launch.state, LaunchState::Aside { .. }),

@@ -142,7 +142,7 @@ fn fold_launch(
             if let Some(node) = body.and_then(|body| body.node) {
                 // It joined after we gave up: from here on it is a removal, which looks for pods first (fault F23).
                 let node = Some((node.name.clone(), node.uid.clone()));
-                let state = RemoveState::Terminating { accepted, absent };
+                let state = RemoveState::Terminating { accepted, absent, waits: false };
                 let (why, displaced) = (RemoveWhy::NeverReady, Vec::new());
                 return Fate::Stays(removal(Remove {
                     instance,
@@ -299,17 +299,22 @@ fn fold_remove(work: &mut Work<'_>, scene: &Scene<'_>, pool: &PoolPolicy, op: &O
         RemoveState::Planned | RemoveState::Cordoned | RemoveState::RollingBack { .. }
             if body.is_some_and(Body::is_ending) =>
         {
-            RemoveState::Terminating { accepted: true, absent: None }
+            RemoveState::Terminating { accepted: true, absent: None, waits: false }
         }
         RemoveState::Terminating { accepted: false, .. }
             if mutant::on(Mutant::RollBackAfterTerminating) && remove.node.is_some() =>
         {
             rolling_back(Rollback::Timeout)
         }
-        RemoveState::Terminating { accepted, absent } => match gone(work, scene, body, *accepted, *absent) {
-            Gone::Yes => RemoveState::Gone,
-            Gone::No(absent) => RemoveState::Terminating { accepted: *accepted, absent },
-        },
+        RemoveState::Terminating { accepted, absent, waits } => {
+            match gone(work, scene, body, *accepted, *absent) {
+                Gone::Yes => RemoveState::Gone,
+                Gone::No(absent) => {
+                    let waits = !accepted && waits_for_pods(work, scene, op, remove) || *waits;
+                    RemoveState::Terminating { accepted: *accepted, absent, waits }
+                }
+            }
+        }
         RemoveState::Planned | RemoveState::Cordoned => drain(work, scene, pool, op, remove),
         RemoveState::RollingBack { .. } | RemoveState::Parked { .. } => remove.state.clone(),
     };
@@ -338,6 +343,22 @@ fn fold_remove(work: &mut Work<'_>, scene: &Scene<'_>, pool: &PoolPolicy, op: &O
         }
         _ => Fate::Stays(removal(Remove { state, ..remove.clone() })),
     }
+}
+
+/// Whether pods that turned up on a node that is to end are still there when its drain should have been over.
+fn waits_for_pods(work: &mut Work<'_>, scene: &Scene<'_>, op: &Op, remove: &Remove) -> bool {
+    let (Some(cluster), Some((name, uid))) = (scene.cluster, &remove.node) else { return false };
+    let Some(at) = cluster.find(name, uid).filter(|_| cluster.scope().covers(name)) else { return false };
+    let left: u32 = cluster.evictable(at).map(|(seat, _)| seat.count).sum();
+    if left == 0 || work.now < remove.deadline {
+        return false;
+    }
+    work.alarm(format!(
+        "removal {}: {name} was to be ended, but {left} pods came to it and have not left in time; it stays closed until \
+         they have",
+        op.id()
+    ));
+    true
 }
 
 /// Whether a node still carries the cordon of this operation.
@@ -396,7 +417,7 @@ fn drain(work: &Work<'_>, scene: &Scene<'_>, pool: &PoolPolicy, op: &Op, remove:
             || mutant::on(Mutant::IgnoreMin)
             || node.ready == crate::data::view::Ready::No
         {
-            RemoveState::Terminating { accepted: false, absent: None }
+            RemoveState::Terminating { accepted: false, absent: None, waits: false }
         } else {
             rolling_back(Rollback::BelowMin)
         };

@@ -1,6 +1,6 @@
 //! What the invariants know of damaged records, changed policies and foreign drivers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::data::policy::Policy;
@@ -8,7 +8,7 @@ use crate::data::record::{Op, Record};
 use crate::driver::{Ended, Report as TickReport};
 use crate::memory::{Machine, World};
 use crate::sim::blow::Damage;
-use crate::words::{PoolName, Span, Timestamp, Token};
+use crate::words::{InstanceId, PoolName, Span, Timestamp, Token};
 
 use super::{Began, Truth};
 
@@ -31,6 +31,8 @@ pub(super) struct Wrong {
     pub(super) lost_at: Option<Timestamp>,
     /// Launches that were under way when a record was lost or put back: no record knows of them (F5, F6).
     pub(super) orphans: BTreeSet<Token>,
+    /// Instances that a list was without, though it said to be complete, and when (F20).
+    omitted: BTreeMap<InstanceId, Timestamp>,
 }
 
 impl Truth {
@@ -47,6 +49,13 @@ impl Truth {
             }
             _ => self.wrong.now = Some((kind, now)),
         }
+    }
+
+    /// A list that is said to be complete is without an instance.
+    pub(in crate::sim) fn on_omitted(&mut self, instance: InstanceId) {
+        let now = self.now;
+        self.wrong.omitted.retain(|_, at| now.since(*at) < UNLISTED);
+        self.wrong.omitted.insert(instance, now);
     }
 
     /// A person has repaired the record, by a good copy or by deleting it.
@@ -152,13 +161,19 @@ impl Truth {
     }
 
     /// Alive instances of a pool that somebody could know of. What a person has made in the last minutes may not be listed
-    /// yet (F31), and launches that were under way when the record was lost are in no record (F5, F6).
+    /// yet (F31), and launches that were under way when the record was lost are in no record (F5, F6). An instance whose Node
+    /// object a person has deleted is known by the list alone (F20, F30).
     pub(super) fn knowable(&self, world: &World, pool: &PoolName) -> u32 {
-        let unknown = |machine: &Machine| {
-            machine.by_hand.is_some_and(|at| self.now.since(at) < UNLISTED)
+        let omitted = |machine: &Machine| {
+            self.wrong.omitted.get(&machine.id).is_some_and(|at| self.now.since(*at) < UNLISTED)
+        };
+        let unknown = |(index, machine): &(u32, &Machine)| {
+            omitted(machine) && !world.cluster.nodes.contains_key(index)
+                || machine.by_hand.is_some_and(|at| self.now.since(at) < UNLISTED)
                 || machine.token.as_ref().is_some_and(|token| self.wrong.orphans.contains(token))
         };
-        let hidden = world.cloud.alive().filter(|(_, m)| m.pool.as_ref() == Some(pool) && unknown(m)).count();
+        let of_pool = world.cloud.alive().filter(|(_, machine)| machine.pool.as_ref() == Some(pool));
+        let hidden = of_pool.filter(unknown).count();
         world.cloud.alive_in(pool).saturating_sub(hidden as u32)
     }
 

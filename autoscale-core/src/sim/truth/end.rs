@@ -47,6 +47,11 @@ impl Truth {
         let now = self.now;
         let parked =
             |op: &Op| op.remove().is_some_and(|remove| matches!(remove.state, RemoveState::Parked { .. }));
+        // Pods came to a node whose instance was to end, and do not leave: nothing is forced.
+        let waits = |op: &Op| {
+            op.remove()
+                .is_some_and(|remove| matches!(remove.state, RemoveState::Terminating { waits: true, .. }))
+        };
         for (index, node) in &world.cluster.nodes {
             let Some(since) = node.marked_since.filter(|_| node.unschedulable) else { continue };
             let Some(machine) = world.cloud.machine(*index).filter(|machine| machine.is_alive()) else {
@@ -54,8 +59,12 @@ impl Truth {
             };
             let drain = node.pool.as_ref().and_then(|pool| self.policy.pool(pool));
             let most = drain.map_or(Span::ZERO, |pool| pool.drain_timeout).plus(SLACK);
-            let excused =
-                self.current.as_ref().and_then(|record| record.op_on(&machine.id)).is_some_and(parked);
+            let excused = self
+                .current
+                .as_ref()
+                .and_then(|record| record.op_on(&machine.id))
+                .is_some_and(|op| let mut pods = node.pods.iter().filter_map(|pod| world.cluster.pods.get(pod));
+                    parked(op) || waits(op) && pods.any(|pod| pod.is_evictable(now)));
             // While the record is damaged nobody may act on it (rule R15): the time counts from its repair. When it was lost, a
             // removal that was parked is taken up anew (rule R14).
             let anew = self.repaired_at().max(self.wrong.lost_at);
