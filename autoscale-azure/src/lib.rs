@@ -1,14 +1,22 @@
 //! The Azure side of [`autoscale_core`].
 //!
-//! **Nothing is implemented yet.** This package holds the place, so that the workspace, its lints and its checks are
-//! whole from the start. What will live here, one module and one feature each, all on by default:
+//! One module and one feature each, all on by default:
 //!
 //! | module | what it is |
 //! |---|---|
-//! | `vm` | [`NodeProvider`](autoscale_core::ports::NodeProvider) over virtual machines: the machine's name is the token, never overwritten |
-//! | `blob` | [`StateStore`](autoscale_core::ports::StateStore) on one blob, by `If-Match` |
-//! | `events` | scheduled events, such as the eviction of a spot machine, as notices |
-//! | `identity` | tokens of a managed identity |
+//! | `vm` | [`NodeProvider`](autoscale_core::ports::NodeProvider) over virtual machines: a machine's name is the name of its operation, and is never overwritten |
+//! | `blob` | [`StateStore`](autoscale_core::ports::StateStore) in one blob, by `If-Match` |
+//! | `identity` | credentials: managed identity, workload identity, service principal, the login of a developer |
+//! | `fake` | Azure Resource Manager in memory, for tests; off by default |
 //!
-//! Each constructor will take the SDK's own client or configuration; no other SDK type will be part of a signature.
-//! Until then a provider of your own needs only the traits in [`autoscale_core::ports`].
+//! A constructor takes a credential of Azure's own SDK (`azure_core` 1); no other type of it is part of a signature, except for
+//! the transport that a test puts in. The role that the identity needs is in `roles/`, and tests hold that it is enough and
+//! nothing too much.
+//!
+//! Machines are reached through `azure_mgmt_compute`, the unofficial and frozen client, behind a trait of a few calls, so that the official one can
+//! take its place: no repeats, no waiting for operations, one version of the API (2024-07-01).
+
+#[cfg(feature = "fake")]
+pub mod fake;
+#[cfg(feature = "vm")]
+pub mod vm;
