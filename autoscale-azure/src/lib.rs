@@ -16,7 +16,11 @@
 //! Machines are reached through `azure_mgmt_compute`, the unofficial and frozen client, behind a trait of a few calls, so that the official one can
 //! take its place: no repeats, no waiting for operations, one version of the API (2024-07-01).
 
+#[cfg(feature = "blob")]
+pub mod blob;
 #[cfg(feature = "fake")]
 pub mod fake;
+#[cfg(feature = "identity")]
+pub mod identity;
 #[cfg(feature = "vm")]
 pub mod vm;

@@ -4,9 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Instant;
 
-use autoscale_core::words::Span;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
@@ -99,14 +97,8 @@ impl Arm {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let last = std::sync::Mutex::new(Instant::now());
         let answer = service_fn(|request: Request<Incoming>| {
-            let passed = {
-                let mut last = last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                std::mem::replace(&mut *last, Instant::now()).elapsed()
-            };
-            let ms = u64::try_from(passed.as_millis()).unwrap_or(u64::MAX).saturating_mul(options.speed);
-            self.advance(Span::from_millis(ms));
+            self.lock().pass(options.speed);
             self.answer(request, options.https)
         });
         // A connection that breaks is the client's to notice.

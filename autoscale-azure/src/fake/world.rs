@@ -1,6 +1,7 @@
 //! What there is.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 use autoscale_core::words::{Span, Timestamp};
 use serde_json::Value;
@@ -171,6 +172,8 @@ pub(super) struct World {
     pub(super) journal: Vec<Entry>,
     /// Requests that are under way and arrive later.
     pub(super) late: Vec<(Timestamp, Call)>,
+    /// When a request over HTTP came last, by the clock of this process.
+    served: Option<Instant>,
 }
 
 impl World {
@@ -188,7 +191,15 @@ impl World {
             faults: Vec::new(),
             journal: Vec::new(),
             late: Vec::new(),
+            served: None,
         }
+    }
+
+    /// Lets as much time pass as has since this was called last, so many times as fast.
+    pub(super) fn pass(&mut self, speed: u64) {
+        let now = Instant::now();
+        let passed = self.served.replace(now).map_or(0, |last| now.duration_since(last).as_millis());
+        self.advance(Span::from_millis(u64::try_from(passed).unwrap_or(u64::MAX).saturating_mul(speed)));
     }
 
     /// Moves time to every moment at which something happens, and to the end.
