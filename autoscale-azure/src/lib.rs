@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `vm` | [`NodeProvider`](autoscale_core::ports::NodeProvider) over virtual machines: a machine's name is the name of its operation, and is never overwritten |
 //! | `blob` | [`StateStore`](autoscale_core::ports::StateStore) in one blob, by `If-Match` |
+//! | `events` | scheduled events of the machine this runs on, such as the eviction of a spot machine, as notices |
 //! | `identity` | credentials: managed identity, workload identity, service principal, the login of a developer |
 //! | `fake` | Azure Resource Manager in memory, for tests; off by default |
 //!
@@ -18,6 +19,8 @@
 
 #[cfg(feature = "blob")]
 pub mod blob;
+#[cfg(feature = "events")]
+pub mod events;
 #[cfg(feature = "fake")]
 pub mod fake;
 #[cfg(feature = "identity")]
