@@ -168,6 +168,11 @@ impl Arm {
         self.lock().deallocate(name);
     }
 
+    /// An update of a running machine fails, such as one of its extensions: it is `Failed`, and runs on.
+    pub fn fail_update(&self, name: &str, code: &str) {
+        self.lock().fail_update(name, code);
+    }
+
     /// Azure takes a spot machine: it is deleted, as its eviction policy says.
     pub fn evict(&self, name: &str) {
         self.lock().evict(name);

@@ -282,6 +282,13 @@ impl World {
         }
     }
 
+    pub(super) fn fail_update(&mut self, name: &str, code: &str) {
+        let (now, lag) = (self.now, self.settings.list_lag);
+        if let Some(machine) = self.find(name) {
+            machine.turn(State::Failed { code: code.to_owned() }, now, lag);
+        }
+    }
+
     pub(super) fn evict(&mut self, name: &str) {
         let (now, lag, until) = (self.now, self.settings.list_lag, self.now.after(self.settings.delete));
         if let Some(machine) = self.find(name) {
@@ -299,7 +306,11 @@ impl World {
             name: machine.name.clone(),
             id: self.id(&machine.name),
             tags: tags(&machine.body),
-            alive: matches!(machine.state, State::Creating { .. } | State::Succeeded),
+            alive: match machine.state {
+                State::Creating { .. } | State::Succeeded => true,
+                State::Failed { .. } => machine.power.is_some(),
+                State::Deleting { .. } | State::Gone => false,
+            },
             state: machine.state.name().to_owned(),
         };
         self.machines.iter().map(one).collect()

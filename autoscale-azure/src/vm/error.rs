@@ -61,11 +61,14 @@ impl Said {
 
     /// Whether the name is taken: by a machine, or by one that is on its way out.
     pub(super) fn is_taken(&self) -> bool {
-        self.status == 412
-            || self.status == 409
-                && !self.is_capacity()
-                && !matches!(self.code.as_str(), "ScopeLocked" | "ConflictingUserInput")
-                && self.code != "DiskAlreadyExists"
+        self.status == 412 || self.status == 409 && !self.is_capacity() && !self.is_leftover()
+    }
+
+    /// Whether it passes by itself: the name is just being freed, or another operation is under way.
+    pub(super) fn is_passing(&self) -> bool {
+        let busy =
+            ["", "Conflict", "OperationNotAllowed", "AnotherOperationInProgress", "OperationPreempted"];
+        self.status == 412 || self.status == 409 && (busy.contains(&self.code.as_str()) || self.is_leftover())
     }
 
     /// Whether a part that an earlier machine has left stands in the way.

@@ -27,6 +27,8 @@ struct Plan<'a> {
     instance: InstanceId,
     body: Value,
     made: Made,
+    /// Until when this call may wait for anything at all.
+    end: Deadline,
 }
 
 /// What stands under the name of an order.
@@ -54,7 +56,8 @@ impl<'a> Plan<'a> {
         let (body, made) = (request::body(config, order, &name), Made::ordered(config, order));
         let (body, made) = body.zip(made).ok_or_else(version)?;
         let instance = request::instance(config, &name).ok_or_else(|| invalid("its name gives no id"))?;
-        Ok(Self { order, attempted, name, instance, body, made })
+        let end = vms.clock.boot().after(config.watch).min(order.not_after);
+        Ok(Self { order, attempted, name, instance, body, made, end })
     }
 
     fn error(&self, kind: ErrorKind) -> Error {
@@ -70,19 +73,24 @@ pub(super) async fn launch(vms: &Vms, order: &LaunchOrder) -> Result<Launched> {
     let plan = Plan::new(vms, order)?;
     let until = order.not_after;
     // The second round is for what was found free after the first was refused: nothing has been bought by then.
+    let mut refused = plan.error(soon());
     for _ in 0..2 {
         let answer = vms.arm.create(&plan.name, &plan.body, until).await;
         let answer = answer.map_err(|unheard| error::unheard(unheard, plan.meant(), &plan.attempted))?;
         if answer.is_success() {
-            return match vms.watch(&answer, until).await {
+            return match vms.watch(&answer, until, plan.end).await {
                 Progress::Failed(said) => Err(failed_at_once(vms, &plan, said).await),
                 Progress::Going(_) | Progress::Done => Ok(Launched::new(plan.instance)),
             };
         }
         let said = Said::of(answer.status, &answer.body);
         let standing = if said.is_leftover() {
-            let cleared = vms.clear_parts(&plan.name, until).await?;
-            if cleared { Standing::Free } else { return Err(plan.error(soon()).with_source(said)) }
+            let cleared = vms.clear_parts(&plan.name, until, plan.end).await?;
+            if cleared {
+                Standing::Free
+            } else {
+                return Err(plan.error(soon()).with_source(said));
+            }
         } else if said.is_taken() {
             standing(vms, &plan, until).await?
         } else {
@@ -91,8 +99,13 @@ pub(super) async fn launch(vms: &Vms, order: &LaunchOrder) -> Result<Launched> {
         if let Standing::Bought(instance) = standing {
             return Ok(Launched::new(instance));
         }
+        refused = match said.is_passing() {
+            true => plan.error(soon()).with_source(said),
+            // Nothing stands there, and it is refused all the same: not because the name is taken.
+            false => error::refused(&answer, plan.meant(), &plan.attempted),
+        };
     }
-    Err(plan.error(soon()))
+    Err(refused)
 }
 
 const fn soon() -> ErrorKind {
@@ -137,7 +150,7 @@ async fn standing(vms: &Vms, plan: &Plan<'_>, until: Deadline) -> Result<Standin
         return Err(plan.error(ErrorKind::TokenSpent));
     }
     if leaving || machine.is_stillborn() {
-        let gone = vms.remove(&plan.name, leaving, until).await?;
+        let gone = vms.remove(&plan.name, leaving, until, plan.end).await?;
         return if gone { Ok(Standing::Free) } else { Err(plan.error(soon())) };
     }
     // An earlier attempt has bought after all: it is the slot's machine.
@@ -180,7 +193,7 @@ async fn look(vms: &Vms, plan: &Plan<'_>, until: Deadline) -> Result<Option<Answ
 impl Vms {
     /// Looks at an accepted operation until it ends or the watch is over. Once at least, but never sooner than the server allows
     /// unless the watch ends before.
-    pub(super) async fn watch(&self, accepted: &Answer, until: Deadline) -> Progress {
+    async fn watch(&self, accepted: &Answer, until: Deadline, end: Deadline) -> Progress {
         let Some(url) = accepted.operation().and_then(|text| self.own(text)) else {
             return if accepted.status == 202 {
                 Progress::Going(None)
@@ -188,7 +201,6 @@ impl Vms {
                 poll::progress_of_body(accepted)
             };
         };
-        let end = self.clock.boot().after(self.config.watch).min(until);
         let mut state = Progress::Going(accepted.retry_after());
         while let Progress::Going(after) = &state {
             let left = end.since(self.clock.boot());
@@ -203,10 +215,9 @@ impl Vms {
     }
 
     /// Removes a machine that never ran, or waits for one that is on its way out; whether nothing of it is left.
-    async fn remove(&self, name: &str, leaving: bool, until: Deadline) -> Result<bool> {
+    async fn remove(&self, name: &str, leaving: bool, until: Deadline, end: Deadline) -> Result<bool> {
         let attempted = format!("remove the failed machine {name}");
         if leaving {
-            let end = self.clock.boot().after(self.config.watch).min(until);
             loop {
                 let answer = self.arm.machine(name, until).await;
                 if answer.is_ok_and(|answer| answer.status == 404) {
@@ -224,18 +235,18 @@ impl Vms {
             match answer.status {
                 404 => {}
                 _ if answer.is_success() => {
-                    if answer.status == 202 && self.watch(&answer, until).await != Progress::Done {
+                    if answer.status == 202 && self.watch(&answer, until, end).await != Progress::Done {
                         return Ok(false);
                     }
                 }
                 _ => return Err(error::refused(&answer, Meant::End, &attempted)),
             }
         }
-        self.clear_parts(name, until).await
+        self.clear_parts(name, until, end).await
     }
 
     /// Deletes the interface and the disk that a machine has left; whether they are gone. Azure refuses both while a machine has them.
-    pub(super) async fn clear_parts(&self, name: &str, until: Deadline) -> Result<bool> {
+    async fn clear_parts(&self, name: &str, until: Deadline, end: Deadline) -> Result<bool> {
         let attempted = format!("delete what the machine {name} has left");
         let (interface, disk) = (request::interface(name), request::disk(name));
         for answer in
@@ -245,7 +256,7 @@ impl Vms {
             match answer.status {
                 404 => {}
                 202 => {
-                    if self.watch(&answer, until).await != Progress::Done {
+                    if self.watch(&answer, until, end).await != Progress::Done {
                         return Ok(false);
                     }
                 }

@@ -42,6 +42,7 @@ use autoscale_core::data::view::{Listing, Ownership};
 use autoscale_core::ports::{Clock, Error, ErrorKind, NodeProvider, Result};
 use autoscale_core::words::Deadline;
 use azure_core::credentials::TokenCredential;
+use futures_util::future::join_all;
 use url::Url;
 
 use arm::{Answer, ArmCompute};
@@ -151,11 +152,12 @@ impl Vms {
                 }
             }
         }
-        let unknown = |machine: &&mut Machine| {
-            matches!(machine.ownership, Ownership::Ours | Ownership::WorkerTag) && machine.is_stillborn()
+        let ours = |machine: &&mut Machine| {
+            matches!(machine.ownership, Ownership::Ours | Ownership::WorkerTag) && machine.is_doubtful()
         };
-        for machine in pages.machines.iter_mut().filter(unknown).take(LOOKS) {
-            let answer = self.arm.machine(&machine.name, Deadline::NEVER).await;
+        let doubtful: Vec<&mut Machine> = pages.machines.iter_mut().filter(ours).take(LOOKS).collect();
+        let looks = doubtful.iter().map(|machine| self.arm.machine(&machine.name, Deadline::NEVER));
+        for (answer, machine) in join_all(looks).await.into_iter().zip(doubtful) {
             let seen =
                 answer.ok().filter(Answer::is_success).and_then(|answer| parsed(&self.config, &answer));
             if let Some(seen) = seen.filter(|seen| seen.id == machine.id) {

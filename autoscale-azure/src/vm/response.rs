@@ -81,7 +81,7 @@ pub(super) struct Machine {
     pub(super) made: Made,
     pub(super) kept: bool,
     pub(super) created: Option<Timestamp>,
-    /// What the runtime state says of a failure, such as `AllocationFailed`.
+    /// What the runtime state says of a failure, such as `AllocationFailed`. None where it was not asked for.
     pub(super) failure: Option<String>,
 }
 
@@ -125,7 +125,7 @@ impl Machine {
             token: tags.get(&config.tag("token")).and_then(|text| Token::new(text).ok()),
             kept: tags.get(&config.tag("keep")).is_some_and(|text| text.eq_ignore_ascii_case("true")),
             created: properties.time_created.as_deref().and_then(time::rfc3339),
-            failure: after("ProvisioningState/failed/"),
+            failure: after("ProvisioningState/failed").map(|code| code.trim_start_matches('/').to_owned()),
             made: Made {
                 zone: request::zone_of(config, &zones.unwrap_or_default()),
                 shape: properties.hardware_profile.size.and_then(|size| ShapeName::new(size).ok()),
@@ -153,9 +153,14 @@ impl Machine {
         }
     }
 
-    /// Whether it failed and never ran: nothing of worth is on it.
-    pub(super) const fn is_stillborn(&self) -> bool {
+    /// Whether it failed, and whether it runs is not known.
+    pub(super) const fn is_doubtful(&self) -> bool {
         matches!((self.provisioning, self.power), (Provisioning::Failed, None))
+    }
+
+    /// Whether it failed and never ran, by its runtime state: nothing of worth is on it. Without a runtime state nothing is believed.
+    pub(super) const fn is_stillborn(&self) -> bool {
+        self.is_doubtful() && self.failure.is_some()
     }
 
     pub(super) fn listed(self) -> Instance {

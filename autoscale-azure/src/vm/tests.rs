@@ -147,6 +147,28 @@ fn phases_follow_states() {
     }
 }
 
+#[test]
+fn a_failed_machine_is_given_up_only_by_its_runtime_state() {
+    let config = config().build().unwrap();
+    let stillborn = |view: Value| {
+        let row =
+            json!({ "name": "n", "properties": { "provisioningState": "Failed", "instanceView": view } });
+        Machine::parse(&config, &row).unwrap().is_stillborn()
+    };
+    let statuses = |codes: &[&str]| json!({ "statuses": codes.iter().map(|code| json!({ "code": code })).collect::<Vec<_>>() });
+    for (view, expected) in [
+        (Value::Null, false),
+        (statuses(&[]), false),
+        (statuses(&["ProvisioningState/updating"]), false),
+        (statuses(&["ProvisioningState/failed"]), true),
+        (statuses(&["ProvisioningState/failed/AllocationFailed"]), true),
+        (statuses(&["ProvisioningState/failed/X", "PowerState/running"]), false),
+        (statuses(&["ProvisioningState/failed/X", "PowerState/unknown"]), false),
+    ] {
+        assert_eq!(stillborn(view.clone()), expected, "{view}");
+    }
+}
+
 fn json_value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),

@@ -179,6 +179,34 @@ async fn what_cannot_be_ordered_is_invalid_before_anything_is_sent() {
 }
 
 #[tokio::test]
+async fn a_refusal_that_is_not_about_the_name_is_told() {
+    let stage = Stage::new(quick(), config());
+    let unregistered = Trouble::Refused(409, "MissingSubscriptionRegistration".to_owned());
+    stage.arm.add_fault(Fault::once(Requests::any().method("PUT"), unregistered).times(2));
+    assert_eq!(kind(&stage, &order(1, 1)).await, ErrorKind::Invalid);
+    for (status, code) in [(409, "Conflict"), (412, "PreconditionFailed")] {
+        let passing = Trouble::Refused(status, code.to_owned());
+        stage.arm.add_fault(Fault::once(Requests::any().method("PUT"), passing).times(2));
+        assert!(matches!(kind(&stage, &order(1, 1)).await, ErrorKind::Throttled { .. }), "{code}");
+    }
+    assert_eq!(stage.arm.faults_left(), 0);
+}
+
+#[tokio::test]
+async fn a_failed_machine_that_runs_is_bought_and_is_not_deleted() {
+    let stage = Stage::new(quick(), config());
+    let bought = stage.vms.launch(&order(1, 1)).await.unwrap();
+    stage.arm.settle();
+    stage.arm.fail_update("as-abcd-1-0", "VMExtensionProvisioningError");
+    assert_eq!(stage.vms.launch(&order(1, 1)).await.unwrap(), bought);
+    assert_eq!(stage.vms.launch(&order(1, 2)).await.unwrap(), bought);
+    let listing = stage.vms.list().await.unwrap();
+    assert_eq!(listing.instances[0].phase, autoscale_core::data::view::Phase::Running);
+    let deletes = stage.arm.log().iter().filter(|entry| entry.method == "DELETE").count();
+    assert_eq!(deletes, 0);
+}
+
+#[tokio::test]
 async fn a_look_that_fails_leaves_open_what_was_bought() {
     let stage = Stage::new(quick(), config());
     stage.vms.launch(&order(1, 1)).await.unwrap();
