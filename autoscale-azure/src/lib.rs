@@ -10,12 +10,42 @@
 //! | `identity` | credentials: managed identity, workload identity, service principal, the login of a developer |
 //! | `fake` | Azure Resource Manager in memory, for tests; off by default |
 //!
-//! A constructor takes a credential of Azure's own SDK (`azure_core` 1); no other type of it is part of a signature, except for
-//! the transport that a test puts in. The role that the identity needs is in `roles/`, and tests hold that it is enough and
-//! nothing too much.
+//! ```no_run
+//! # #[cfg(all(feature = "vm", feature = "blob", feature = "identity"))]
+//! # fn ports() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::sync::Arc;
+//! use autoscale_azure::{blob::{BlobConfig, BlobStore}, identity::Credential, vm::{Image, VmConfig, Vms}};
+//! use autoscale_core::{driver::SystemClock, words::ClusterId};
 //!
-//! Machines are reached through `azure_mgmt_compute`, the unofficial and frozen client, behind a trait of a few calls, so that the official one can
-//! take its place: no repeats, no waiting for operations, one version of the API (2024-07-01).
+//! let (cluster, clock) = (ClusterId::new("shop")?, Arc::new(SystemClock::new()));
+//! let identity = Arc::new(Credential::from_env(|name| std::env::var(name).ok(), clock.clone())?);
+//! let group = "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/platform/providers";
+//! let machines = VmConfig::builder(cluster.clone(), "11111111-2222-3333-4444-555555555555", "workers", "westeurope")
+//!     .with_subnet(format!("{group}/Microsoft.Network/virtualNetworks/main/subnets/workers"))
+//!     .with_image(Image::Gallery {
+//!         definition: format!("{group}/Microsoft.Compute/galleries/images/images/node"),
+//!         version: "1.4.0".to_owned(),
+//!     })
+//!     .with_admin("scale", std::fs::read_to_string("admin.pub")?.trim())
+//!     .build()?;
+//! let nodes = Vms::new(machines, identity.clone(), clock)?;
+//! let store = BlobStore::new(BlobConfig::new(cluster, "shopstate", "autoscale").build()?, identity)?;
+//! # let _ = (nodes, store); Ok(())
+//! # }
+//! ```
+//!
+//! A constructor takes a credential of Azure's own SDK (`azure_core` 1); no other type of it is part of a signature, except for
+//! the transport that a test puts in.
+//!
+//! **Roles.** What the identity needs is in `roles/`, one file for each scope at which it is assigned: the workers' resource group, the network,
+//! the gallery, the machines' identity, the scale set, and the subscription for the state of operations. The resource manager in memory enforces
+//! them: taking one action away fails a test that names it, and none is never asked for. Which of them the service itself asks
+//! for was not tried on a subscription.
+//!
+//! **The SDK.** Machines are reached through `azure_mgmt_compute`, the unofficial and frozen client, behind a trait of seven calls, so that the official one can
+//! take its place: one version of the API (2024-07-01), no repeats, no waiting for operations, and no token, which it would print in its debug logs.
+//!
+//! **Identity.** Managed identity only, in production: there is nothing to leak. Every credential keeps its tokens.
 
 #[cfg(feature = "blob")]
 pub mod blob;
