@@ -32,12 +32,12 @@ pub mod events;
 pub mod fake;
 #[cfg(feature = "lease")]
 pub mod lease;
+#[cfg(feature = "drain")]
+mod lines;
 #[cfg(feature = "metrics")]
 pub mod metrics;
 #[cfg(feature = "prometheus")]
 pub mod prometheus;
-#[cfg(feature = "drain")]
-mod lines;
 #[cfg(feature = "drain")]
 mod quantity;
 #[cfg(feature = "client")]

@@ -59,12 +59,11 @@ impl Truth {
             };
             let drain = node.pool.as_ref().and_then(|pool| self.policy.pool(pool));
             let most = drain.map_or(Span::ZERO, |pool| pool.drain_timeout).plus(SLACK);
-            let excused = self
-                .current
-                .as_ref()
-                .and_then(|record| record.op_on(&machine.id))
-                .is_some_and(|op| let mut pods = node.pods.iter().filter_map(|pod| world.cluster.pods.get(pod));
-                    parked(op) || waits(op) && pods.any(|pod| pod.is_evictable(now)));
+            let excused =
+                self.current.as_ref().and_then(|record| record.op_on(&machine.id)).is_some_and(|op| {
+                    let mut pods = node.pods.iter().filter_map(|pod| world.cluster.pods.get(pod));
+                    parked(op) || waits(op) && pods.any(|pod| pod.is_evictable(now))
+                });
             // While the record is damaged nobody may act on it (rule R15): the time counts from its repair. When it was lost, a
             // removal that was parked is taken up anew (rule R14).
             let anew = self.repaired_at().max(self.wrong.lost_at);
