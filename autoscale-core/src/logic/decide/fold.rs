@@ -13,7 +13,7 @@ use crate::data::view::{Instance, Node};
 use crate::logic::marks::seen;
 use crate::logic::movable;
 use crate::mutant::{self, Mutant};
-use crate::words::{Elapsed, Span};
+use crate::words::{Elapsed, NodeName, Span};
 
 /// What becomes of an operation.
 enum Fate {
@@ -310,7 +310,15 @@ fn fold_remove(work: &mut Work<'_>, scene: &Scene<'_>, pool: &PoolPolicy, op: &O
             match gone(work, scene, body, *accepted, *absent) {
                 Gone::Yes => RemoveState::Gone,
                 Gone::No(absent) => {
-                    let waits = !accepted && waits_for_pods(work, scene, op, remove) || *waits;
+                    let left = if *accepted { None } else { late_pods(work, scene, remove) };
+                    if let Some((name, left)) = left {
+                        work.alarm(format!(
+                            "removal {}: {name} was to be ended, but {left} pods came to it and have not left in time; it \
+                             stays closed until they have",
+                            op.id()
+                        ));
+                    }
+                    let waits = left.is_some() || *waits;
                     RemoveState::Terminating { accepted: *accepted, absent, waits }
                 }
             }
@@ -345,20 +353,13 @@ fn fold_remove(work: &mut Work<'_>, scene: &Scene<'_>, pool: &PoolPolicy, op: &O
     }
 }
 
-/// Whether pods that turned up on a node that is to end are still there when its drain should have been over.
-fn waits_for_pods(work: &mut Work<'_>, scene: &Scene<'_>, op: &Op, remove: &Remove) -> bool {
-    let (Some(cluster), Some((name, uid))) = (scene.cluster, &remove.node) else { return false };
-    let Some(at) = cluster.find(name, uid).filter(|_| cluster.scope().covers(name)) else { return false };
-    let left: u32 = cluster.evictable(at).map(|(seat, _)| seat.count).sum();
-    if left == 0 || work.now < remove.deadline {
-        return false;
-    }
-    work.alarm(format!(
-        "removal {}: {name} was to be ended, but {left} pods came to it and have not left in time; it stays closed until \
-         they have",
-        op.id()
-    ));
-    true
+/// How many pods that turned up on a node that is to end are still there when its drain should have been over, and its name.
+fn late_pods<'a>(work: &Work<'_>, scene: &Scene<'_>, remove: &'a Remove) -> Option<(&'a NodeName, u32)> {
+    let (name, uid) = remove.node.as_ref()?;
+    let cluster =
+        scene.cluster.filter(|cluster| work.now >= remove.deadline && cluster.scope().covers(name))?;
+    let left: u32 = cluster.evictable(cluster.find(name, uid)?).map(|(seat, _)| seat.count).sum();
+    (left > 0).then_some((name, left))
 }
 
 /// Whether a node still carries the cordon of this operation.
