@@ -9,28 +9,10 @@
 use std::time::Instant;
 
 use autoscale_core::words::Span;
-use autoscale_kube::fake::{ApiServer, NodeSpec, Permission};
+use autoscale_kube::fake::{ApiServer, Permission};
 use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, ListParams};
-use serde_json::json;
-
-/// A node for every thirty pods of a Deployment; no pod carries the volume of a token, which is most of a pod's size.
-fn fill(nodes: usize) -> ApiServer {
-    let server = ApiServer::default();
-    server.add_nodes((0..nodes).map(|at| NodeSpec::new(format!("n{at:05}")).with_zone("a")));
-    for at in 0..nodes {
-        let name = format!("w{at:05}");
-        let pod = json!({"automountServiceAccountToken": false, "containers": [
-            {"name": "c", "image": "x", "resources": {"requests": {"cpu": "100m", "memory": "100Mi"}}}]});
-        let deployment = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": {
-            "replicas": 30, "selector": {"matchLabels": {"app": name}},
-            "template": {"metadata": {"labels": {"app": name}}, "spec": pod}}});
-        server.create(deployment).unwrap();
-    }
-    server.advance(Span::from_secs(10));
-    server
-}
 
 /// Reads all pods page by page; how many, and how many of them run.
 async fn read(pods: &Api<Pod>) -> (usize, usize) {
@@ -49,7 +31,7 @@ async fn read(pods: &Api<Pod>) -> (usize, usize) {
 
 async fn live(nodes: usize) {
     let start = Instant::now();
-    let server = fill(nodes);
+    let server = ApiServer::with_workloads(nodes, false).unwrap();
     let filled = start.elapsed();
     let pods: Api<Pod> = Api::all(server.client());
     assert_eq!(read(&pods).await, (nodes * 30, nodes * 30));

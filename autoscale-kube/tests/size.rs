@@ -15,9 +15,8 @@ use autoscale_core::ports::Drainer;
 use autoscale_core::words::Span;
 use autoscale_kube::Connection;
 use autoscale_kube::drain::{CacheConfig, CachedDrain, Drain, DrainConfig};
-use autoscale_kube::fake::{ApiServer, NodeSpec};
+use autoscale_kube::fake::ApiServer;
 use peak_alloc::PeakAlloc;
-use serde_json::json;
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
@@ -26,22 +25,6 @@ static MEMORY: PeakAlloc = PeakAlloc;
 const NODES: usize = 250;
 const PODS: usize = NODES * 30;
 const PAGE: usize = 25;
-
-fn fill() -> ApiServer {
-    let server = ApiServer::default();
-    server.add_nodes((0..NODES).map(|at| NodeSpec::new(format!("n{at:05}")).with_zone("a")));
-    for at in 0..NODES {
-        let name = format!("w{at:05}");
-        let pod = json!({"containers": [
-            {"name": "c", "image": "x", "resources": {"requests": {"cpu": "100m", "memory": "100Mi"}}}]});
-        let deployment = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": {
-            "replicas": 30, "selector": {"matchLabels": {"app": name}},
-            "template": {"metadata": {"labels": {"app": name}}, "spec": pod}}});
-        server.create(deployment).unwrap();
-    }
-    server.advance(Span::from_secs(10));
-    server
-}
 
 fn requests(server: &ApiServer) -> usize {
     server.log().len()
@@ -62,7 +45,7 @@ fn whole(view: &ClusterView) {
 
 #[tokio::test]
 async fn a_survey_takes_one_request_a_page_and_little_more_memory_than_it_gives() {
-    let server = fill();
+    let server = ApiServer::with_workloads(NODES, true).unwrap();
     let mut config = DrainConfig::new();
     config.page = PAGE as u32;
     let drain = Drain::new(Connection::from_client(server.client()), config, Arc::new(SystemClock::new()));

@@ -15,32 +15,14 @@ use autoscale_core::ports::Drainer;
 use autoscale_core::words::Span;
 use autoscale_kube::Connection;
 use autoscale_kube::drain::{CacheConfig, CachedDrain, Drain, DrainConfig};
-use autoscale_kube::fake::{ApiServer, NodeSpec};
+use autoscale_kube::fake::ApiServer;
 use cpu_time::CpuTime;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use peak_alloc::PeakAlloc;
-use serde_json::json;
 use tokio::runtime::{Builder, Runtime};
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
-
-/// A node for every thirty pods of a Deployment.
-fn fill(nodes: usize) -> ApiServer {
-    let server = ApiServer::default();
-    server.add_nodes((0..nodes).map(|at| NodeSpec::new(format!("n{at:05}")).with_zone("a")));
-    for at in 0..nodes {
-        let name = format!("w{at:05}");
-        let pod = json!({"automountServiceAccountToken": false, "containers": [
-            {"name": "c", "image": "x", "resources": {"requests": {"cpu": "100m", "memory": "100Mi"}}}]});
-        let deployment = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": {
-            "replicas": 30, "selector": {"matchLabels": {"app": name}},
-            "template": {"metadata": {"labels": {"app": name}}, "spec": pod}}});
-        server.create(deployment).expect("nothing stands in the way");
-    }
-    server.advance(Span::from_secs(10));
-    server
-}
 
 /// Does it once, and says what it took.
 fn told<T>(runtime: &Runtime, server: &ApiServer, what: &str, work: impl Future<Output = T>) -> T {
@@ -64,7 +46,7 @@ fn survey(criterion: &mut Criterion<CpuTime>) {
     let nodes = std::env::var("NODES").ok().and_then(|text| text.parse().ok()).unwrap_or(5_000);
     let runtime = Builder::new_current_thread().enable_time().build().expect("a runtime");
     let _inside = runtime.enter();
-    let server = fill(nodes);
+    let server = ApiServer::with_workloads(nodes, false).expect("nothing stands in the way");
     let clock = Arc::new(SystemClock::new());
     let lists = Drain::new(Connection::from_client(server.client()), DrainConfig::new(), clock);
     let everything = Scope::Everything;

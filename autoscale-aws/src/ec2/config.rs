@@ -2,39 +2,12 @@
 
 use std::fmt;
 
-use autoscale_core::words::{ClusterId, truncated};
+use autoscale_core::words::{ClusterId, ConfigErrors};
 
 use super::pinned::Pinned;
 
 /// The most that EC2 takes as user data, in bytes.
 const MAX_USER_DATA: usize = 16 << 10;
-
-/// What is wrong with a configuration: every fault, one a line.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{}", self.faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
-#[non_exhaustive]
-pub struct BadConfig {
-    /// In the order of the fields.
-    pub faults: Vec<BadField>,
-}
-
-/// One field, its value, and what was expected.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub struct BadField {
-    /// The method of [`Ec2ConfigBuilder`] without its `with_`.
-    pub field: &'static str,
-    /// The value, escaped and cut after 80 characters.
-    pub value: String,
-    /// What would have been accepted.
-    pub expected: &'static str,
-}
-
-impl fmt::Display for BadField {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} \"{}\": expected {}", self.field, self.value, self.expected)
-    }
-}
 
 /// A tag: key and value.
 pub(super) type Tag = (String, String);
@@ -73,7 +46,7 @@ impl Ec2Config {
                 control_plane_tags: Vec::new(),
                 control_plane_instances: Vec::new(),
             },
-            faults: Vec::new(),
+            errors: ConfigErrors::default(),
         }
     }
 }
@@ -93,7 +66,7 @@ impl fmt::Debug for Ec2Config {
 #[must_use = "`build` makes the configuration"]
 pub struct Ec2ConfigBuilder {
     config: Ec2Config,
-    faults: Vec<BadField>,
+    errors: ConfigErrors,
 }
 
 /// Whether a text is a resource id: a prefix and hexadecimal digits.
@@ -125,10 +98,8 @@ const KEY: &str =
 const VALUE: &str = "at most 255 visible ASCII characters";
 
 impl Ec2ConfigBuilder {
-    fn wants(&mut self, holds: bool, field: &'static str, value: &str, expected: &'static str) {
-        if !holds {
-            self.faults.push(BadField { field, value: truncated(value, 80), expected });
-        }
+    fn wants(&mut self, holds: bool, field: &str, value: &str, expected: &str) {
+        self.errors.check(holds, field, value, expected);
     }
 
     fn tag(&mut self, field: &'static str, (key, value): &Tag) {
@@ -209,7 +180,7 @@ impl Ec2ConfigBuilder {
     ///
     /// # Errors
     /// Everything that is wrong, at once.
-    pub fn build(mut self) -> Result<Ec2Config, BadConfig> {
+    pub fn build(mut self) -> Result<Ec2Config, ConfigErrors> {
         let config = self.config.clone();
         self.wants(!config.subnets.is_empty(), "subnets", "", "at least one subnet id");
         for id in &config.subnets {
@@ -261,7 +232,7 @@ impl Ec2ConfigBuilder {
         for id in &config.control_plane_instances {
             self.wants(is_id(id, "i-"), "control_plane_instances", id, "i- and 8 to 32 hexadecimal digits");
         }
-        if self.faults.is_empty() { Ok(config) } else { Err(BadConfig { faults: self.faults }) }
+        self.errors.or(config)
     }
 }
 
@@ -285,7 +256,7 @@ mod tests {
             .with_control_plane_instances(["master"])
             .build()
             .unwrap_err();
-        let fields: Vec<_> = wrong.faults.iter().map(|fault| fault.field).collect();
+        let fields: Vec<_> = wrong.iter().map(|error| error.field.as_str()).collect();
         let expected = [
             "subnets",
             "image",
@@ -298,11 +269,11 @@ mod tests {
         ];
         assert_eq!(fields, expected);
         let text = wrong.to_string();
-        assert!(text.starts_with("subnets \"subnet-1\": expected subnet- and 8"), "{text}");
-        assert!(text.contains("image \"ubuntu\\u{a}\": expected ami-"), "{text}");
+        assert!(text.starts_with("subnets: \"subnet-1\": expected subnet- and 8"), "{text}");
+        assert!(text.contains("image: \"ubuntu\\u{a}\": expected ami-"), "{text}");
         assert_eq!(text.lines().count(), expected.len());
         let none = Ec2Config::builder(ClusterId::new("shop").unwrap()).build().unwrap_err();
-        assert_eq!(none.to_string(), "subnets \"\": expected at least one subnet id");
+        assert_eq!(none.to_string(), "subnets: \"\": expected at least one subnet id");
         let same = builder().with_worker_tag("role", "node").with_control_plane_tag("role", "node").build();
         assert!(same.unwrap_err().to_string().contains("a tag that workers do not carry"));
     }

@@ -32,5 +32,5 @@ mod request;
 mod response;
 mod sdk;
 
-pub use config::{BadConfig, BadField, Ec2Config, Ec2ConfigBuilder};
+pub use config::{Ec2Config, Ec2ConfigBuilder};
 pub use provider::Ec2Nodes;

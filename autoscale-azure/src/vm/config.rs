@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use autoscale_core::words::{ClusterId, Span};
+use autoscale_core::words::{ClusterId, ConfigErrors, Span};
 use url::Url;
 
-use super::check::{self, Faults};
+use super::check;
 
 /// Where the disks of a machine are kept.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -95,12 +95,6 @@ impl fmt::Debug for VmConfig {
             .finish_non_exhaustive()
     }
 }
-
-/// Everything that is wrong with a configuration, each with the field, its value and what was expected.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{}", .0.join("; "))]
-#[non_exhaustive]
-pub struct VmConfigError(pub Vec<String>);
 
 impl VmConfig {
     /// Begins a configuration: the machines of a cluster, in a resource group that holds **workers only**, because the
@@ -272,9 +266,8 @@ impl VmConfigBuilder {
     ///
     /// # Errors
     /// Everything that is wrong, at once.
-    pub fn build(mut self) -> Result<VmConfig, VmConfigError> {
+    pub fn build(mut self) -> Result<VmConfig, ConfigErrors> {
         self.0.location = self.0.location.to_ascii_lowercase().replace(' ', "");
-        let faults = check::faults(&self.0);
-        if faults.is_empty() { Ok(self.0) } else { Err(VmConfigError(Faults::into_texts(faults))) }
+        check::errors(&self.0).or(self.0)
     }
 }

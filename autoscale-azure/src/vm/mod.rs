@@ -50,7 +50,7 @@ use error::Meant;
 use request::machine_of;
 use response::{Machine, Page, Provisioning};
 
-pub use config::{DiskKind, Image, VmConfig, VmConfigBuilder, VmConfigError};
+pub use config::{DiskKind, Image, VmConfig, VmConfigBuilder};
 
 /// Most machines that are looked at one by one within a list.
 const LOOKS: usize = 20;

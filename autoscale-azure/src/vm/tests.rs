@@ -110,16 +110,17 @@ fn everything_that_is_wrong_is_told_at_once() {
         .with_max_pages(0)
         .build()
         .unwrap_err();
-    assert_eq!(wrong.0.len(), 20, "{wrong}");
+    assert_eq!(wrong.iter().count(), 20, "{wrong}");
     let text = wrong.to_string();
     for part in [
-        "subscription \"me\": expected a subscription id",
-        "watch \"5s\": expected 0s to 4s",
+        "subscription: \"me\": expected a subscription id",
+        "watch: \"5s\": expected 0s to 4s",
         "http to this machine",
     ] {
         assert!(text.contains(part), "{part} in {text}");
     }
-    assert_eq!(config().with_tag("Autoscale-Cluster", "x").build().unwrap_err().0.len(), 1);
+    assert!(!text.contains("PRIVATE KEY"), "{text}");
+    assert_eq!(config().with_tag("Autoscale-Cluster", "x").build().unwrap_err().iter().count(), 1);
 }
 
 #[test]

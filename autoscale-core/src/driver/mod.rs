@@ -36,7 +36,7 @@ use crate::words::{Inc, Span, Ver};
 pub use crate::data::Ended;
 #[cfg(feature = "audit")]
 pub use audit::{AuditFailed, Auditor, Recorded};
-pub use joined::{Answers, JoinError, JoinErrors, JoinedMetrics, JoinedMetricsBuilder};
+pub use joined::{Answers, JoinedMetrics, JoinedMetricsBuilder};
 #[cfg(feature = "metrics")]
 pub use measures::MetricsObserver;
 pub use operate::OperatorError;

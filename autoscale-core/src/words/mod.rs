@@ -2,6 +2,7 @@
 //!
 //! Nothing here reads a clock, a random number or the environment.
 
+mod config;
 mod extended;
 mod hash;
 mod ids;
@@ -9,6 +10,7 @@ mod quantity;
 mod text;
 mod time;
 
+pub use config::{ConfigError, ConfigErrors};
 pub use extended::Extended;
 pub use hash::{ContentHash, Fnv128};
 pub use ids::{

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::json::{flag, list, words};
 use super::kinds::K;
+use super::nodes::NodeSpec;
 use super::server::ApiServer;
 use super::store::Key;
 
@@ -12,6 +13,29 @@ use super::store::Key;
 const START: Span = Span::from_mins(10);
 
 impl ApiServer {
+    /// A server with `nodes` nodes in zone `a`, on which 30 pods of a Deployment run for each node. Each pod asks for a
+    /// tenth of a CPU and 100 MiB; `tokens` says whether it carries the volume of its account's token, which is most of a
+    /// pod's size.
+    ///
+    /// # Errors
+    /// The `Status` of a refusal.
+    pub fn with_workloads(nodes: usize, tokens: bool) -> Result<Self, Value> {
+        let server = Self::default();
+        server.add_nodes((0..nodes).map(|at| NodeSpec::new(format!("n{at:05}")).with_zone("a")));
+        for at in 0..nodes {
+            let name = format!("w{at:05}");
+            let pod = json!({"automountServiceAccountToken": tokens, "containers": [
+                {"name": "c", "image": "x", "resources": {"requests": {"cpu": "100m", "memory": "100Mi"}}}]});
+            server.create(
+                json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": {
+                "replicas": 30, "selector": {"matchLabels": {"app": name}},
+                "template": {"metadata": {"labels": {"app": name}}, "spec": pod}}}),
+            )?;
+        }
+        server.advance(Span::from_secs(10));
+        Ok(server)
+    }
+
     /// Makes a ReplicaSet in the namespace `default` whose pods run on one node only, and lets time pass until they do;
     /// gives the pods. Each asks for a hundredth of a CPU. Their label `app` is the name.
     ///

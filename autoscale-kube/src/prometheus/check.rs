@@ -2,13 +2,13 @@
 
 use std::net::IpAddr;
 
-use autoscale_core::words::Span;
+use autoscale_core::words::{ConfigErrors, Span};
 use reqwest::{Certificate, Client, Identity, Url};
 use zeroize::Zeroizing;
 
 use super::address::{Resolver, judge};
 use super::client::{Login, Tls, client};
-use super::config::{ConfigErrors, PrometheusBuilder};
+use super::config::PrometheusBuilder;
 use super::request::is_label;
 use super::signal::{PLACE, Signal};
 
@@ -31,7 +31,11 @@ pub(super) fn check(said: &PrometheusBuilder) -> Result<Checked, ConfigErrors> {
     let login = login(said, &mut errors);
     let tls = tls(said, &mut errors);
     if said.limit == Span::ZERO || said.limit > super::LIMIT {
-        errors.of("limit", said.limit.to_string(), format!("more than zero and at most {}", super::LIMIT));
+        errors.described(
+            "limit",
+            said.limit.to_string(),
+            format!("more than zero and at most {}", super::LIMIT),
+        );
     }
     let (Some(base), Some(tls)) = (base, tls) else { return Err(errors) };
     if !errors.is_empty() {
@@ -40,7 +44,7 @@ pub(super) fn check(said: &PrometheusBuilder) -> Result<Checked, ConfigErrors> {
     match client(base.scheme() == "https", tls, Resolver::of_machine(said.loopback), said.limit) {
         Ok(client) => Ok(Checked { base, client, login }),
         Err(why) => {
-            errors.of(
+            errors.described(
                 "tls",
                 why,
                 "certificates that can be used, and authorities that the machine trusts or `with_ca_pem`",
@@ -56,7 +60,11 @@ fn base(said: &PrometheusBuilder, errors: &mut ConfigErrors) -> Option<Url> {
         Ok(url) if url.has_host() => url,
         _ => {
             // It may hold a password in a place where no parser finds it.
-            errors.of("url", "a text that is no URL", "https://host, with a port and a path if need be");
+            errors.described(
+                "url",
+                "a text that is no URL",
+                "https://host, with a port and a path if need be",
+            );
             return None;
         }
     };
@@ -78,17 +86,17 @@ fn base(said: &PrometheusBuilder, errors: &mut ConfigErrors) -> Option<Url> {
     if let Ok(ip) = host.trim_matches(['[', ']']).parse::<IpAddr>()
         && let Err(refused) = judge(host, ip, said.loopback)
     {
-        errors.of("url", refused.to_string(), "an address of a server, or `with_loopback`");
+        errors.described("url", refused.to_string(), "an address of a server, or `with_loopback`");
     }
     (errors.iter().count() == before).then_some(url)
 }
 
 fn signals(said: &PrometheusBuilder, errors: &mut ConfigErrors) {
     if said.signals.is_empty() {
-        errors.of("signals", "none", "at least one signal");
+        errors.described("signals", "none", "at least one signal");
     }
     for name in &said.repeated {
-        errors.of(format!("signals.{name}"), "said twice", "one query for each signal");
+        errors.described(format!("signals.{name}"), "said twice", "one query for each signal");
     }
     for (name, signal) in &said.signals {
         let Signal { value, measured, of_cluster, .. } = signal;
@@ -135,13 +143,17 @@ fn login(said: &PrometheusBuilder, errors: &mut ConfigErrors) -> Login {
             Login::Bearer(token)
                 if !token.expose().bytes().all(|b| b.is_ascii_graphic()) || token.expose().is_empty() =>
             {
-                errors.of("bearer", "a token that cannot be sent", "visible ASCII characters, at least one");
+                errors.described(
+                    "bearer",
+                    "a token that cannot be sent",
+                    "visible ASCII characters, at least one",
+                );
             }
             Login::Basic(user, _) if user.contains(':') || !plain(user) => {
                 errors.wrong("basic.user", user, "a name without colons and control characters");
             }
             Login::Basic(_, password) if password.expose().chars().any(char::is_control) => {
-                errors.of("basic.password", "a password that cannot be sent", "no control characters");
+                errors.described("basic.password", "a password that cannot be sent", "no control characters");
             }
             Login::BearerFile(path) if path.as_os_str().is_empty() => {
                 errors.wrong("bearer_file", "", "the path of a file");
@@ -153,7 +165,7 @@ fn login(said: &PrometheusBuilder, errors: &mut ConfigErrors) -> Login {
         [] => Login::None,
         [login] => login.clone(),
         several => {
-            errors.of(
+            errors.described(
                 "login",
                 format!("{} ways to log in", several.len()),
                 "one of bearer, bearer file and basic",
@@ -168,7 +180,7 @@ fn tls(said: &PrometheusBuilder, errors: &mut ConfigErrors) -> Option<Tls> {
     let authorities = said.ca.as_ref().and_then(|pem| match Certificate::from_pem_bundle(pem) {
         Ok(found) if !found.is_empty() => Some(found),
         _ => {
-            errors.of("ca", format!("{} bytes", pem.len()), "at least one certificate in PEM");
+            errors.described("ca", format!("{} bytes", pem.len()), "at least one certificate in PEM");
             None
         }
     });
@@ -178,7 +190,7 @@ fn tls(said: &PrometheusBuilder, errors: &mut ConfigErrors) -> Option<Tls> {
         both.extend_from_slice(key.expose().as_bytes());
         let identity = Identity::from_pem(&both).ok();
         if identity.is_none() {
-            errors.of("identity", "a chain and a key", "certificates and one private key in PEM");
+            errors.described("identity", "a chain and a key", "certificates and one private key in PEM");
         }
         identity
     });

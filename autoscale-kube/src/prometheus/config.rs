@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
-use autoscale_core::words::{SignalName, Span, truncated};
+use autoscale_core::words::{ConfigErrors, SignalName, Span};
 
 use super::check;
 use super::client::Login;
@@ -155,63 +155,3 @@ impl fmt::Debug for PrometheusBuilder {
             .finish_non_exhaustive()
     }
 }
-
-/// One thing that is wrong: `url: "ftp://x": expected https://`.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{field}: {value}: expected {expected}")]
-#[non_exhaustive]
-pub struct ConfigError {
-    /// What it is about, such as `signals.cpu.value`.
-    pub field: String,
-    /// What was said, escaped and cut; never a secret.
-    pub value: String,
-    /// What would have been accepted.
-    pub expected: String,
-}
-
-/// Everything that is wrong, at least one thing. `Display` prints one line for each.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct ConfigErrors {
-    errors: Vec<ConfigError>,
-}
-
-impl ConfigErrors {
-    /// The errors in the order in which they were found.
-    pub fn iter(&self) -> impl Iterator<Item = &ConfigError> {
-        self.errors.iter()
-    }
-
-    pub(super) const fn is_empty(&self) -> bool {
-        self.errors.is_empty()
-    }
-
-    /// Adds one about a text that may be shown.
-    pub(super) fn wrong(&mut self, field: impl Into<String>, value: &str, expected: impl Into<String>) {
-        self.of(field, format!("\"{}\"", truncated(value, 80)), expected);
-    }
-
-    /// Adds one about something that is described, not shown.
-    pub(super) fn of(
-        &mut self,
-        field: impl Into<String>,
-        value: impl Into<String>,
-        expected: impl Into<String>,
-    ) {
-        let (field, value, expected) = (field.into(), value.into(), expected.into());
-        self.errors.push(ConfigError { field, value, expected });
-    }
-}
-
-impl fmt::Display for ConfigErrors {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, error) in self.errors.iter().enumerate() {
-            if number > 0 {
-                f.write_str("\n")?;
-            }
-            fmt::Display::fmt(error, f)?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for ConfigErrors {}

@@ -63,7 +63,7 @@ use futures_util::stream::{StreamExt, iter};
 use reqwest::{Client, Url};
 
 use client::Login;
-pub use config::{ConfigError, ConfigErrors, PrometheusBuilder};
+pub use config::PrometheusBuilder;
 use error::Trouble;
 pub use history::PastValue;
 use request::Matcher;

@@ -11,9 +11,9 @@ use futures_util::future::join_all;
 use super::observe::within;
 use crate::data::view::{Reading, Sample, SignalQuery};
 use crate::ports::{Clock, MetricsSource};
-use crate::words::Span;
+use crate::words::{ConfigErrors, Span};
+pub use routes::Answers;
 use routes::Routes;
-pub use routes::{Answers, JoinError, JoinErrors};
 
 /// Several metrics sources as one: a metrics server for `cpu`, Prometheus for all else.
 ///
@@ -102,7 +102,7 @@ impl JoinedMetricsBuilder {
     /// # Errors
     /// All at once: a signal with two sources, two sources for the rest, a source that answers nothing, a name that is
     /// empty or there twice, a limit of zero, no source.
-    pub fn build(self) -> Result<JoinedMetrics, JoinErrors> {
+    pub fn build(self) -> Result<JoinedMetrics, ConfigErrors> {
         let Self { parts, clock, limit } = self;
         let names: Vec<&str> = parts.iter().map(|(named, _)| named.name.as_str()).collect();
         let answers: Vec<&Answers> = parts.iter().map(|(_, answers)| answers).collect();

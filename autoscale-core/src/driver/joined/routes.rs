@@ -1,10 +1,9 @@
 //! Which source answers which signal.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use crate::data::view::SignalQuery;
-use crate::words::{PoolName, SignalName, Span, truncated};
+use crate::words::{ConfigErrors, PoolName, SignalName, Span, truncated};
 
 /// What a source answers: signals of a policy by their name, for all pools or for one, or whatever no other source does.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -53,25 +52,21 @@ pub(super) struct Routes {
 
 impl Routes {
     /// One way for each signal, or everything that stands against it.
-    pub(super) fn of(names: &[&str], answers: &[&Answers], limit: Span) -> Result<Self, JoinErrors> {
-        let mut errors = Vec::new();
-        let mut wrong = |field: &str, value: String, expected: &str| {
-            errors.push(JoinError { field: field.to_owned(), value, expected: expected.to_owned() });
-        };
+    pub(super) fn of(names: &[&str], answers: &[&Answers], limit: Span) -> Result<Self, ConfigErrors> {
+        let mut errors = ConfigErrors::default();
         let mut routes = Self::default();
         if names.is_empty() {
-            wrong("sources", "none".to_owned(), "at least one source");
+            errors.described("sources", "none", "at least one source");
         }
         if limit == Span::ZERO {
-            wrong("limit", limit.to_string(), "more than zero");
+            errors.described("limit", limit.to_string(), "more than zero");
         }
         for (index, (name, answers)) in names.iter().zip(answers).enumerate() {
-            let shown = format!("\"{}\"", truncated(name, 80));
             if name.trim().is_empty() || names.iter().take(index).any(|earlier| earlier == name) {
-                wrong("source", shown.clone(), "a name that no other source has");
+                errors.wrong("source", name, "a name that no other source has");
             }
             if answers.parts.is_empty() {
-                wrong("answers", shown, "at least one signal, or the rest");
+                errors.wrong("answers", name, "at least one signal, or the rest");
             }
             for part in &answers.parts {
                 let (taken, what) = match part {
@@ -87,11 +82,11 @@ impl Routes {
                 if let Some(other) = taken.and_then(|taken| names.get(taken)) {
                     let both =
                         format!("{what}: \"{}\" and \"{}\"", truncated(other, 80), truncated(name, 80));
-                    wrong("answers", both, "one source for each signal");
+                    errors.described("answers", both, "one source for each signal");
                 }
             }
         }
-        if errors.is_empty() { Ok(routes) } else { Err(JoinErrors { errors }) }
+        errors.or(routes)
     }
 
     /// The source that answers a query.
@@ -100,46 +95,6 @@ impl Routes {
         self.of_pool.get(query).or_else(everywhere).copied()
     }
 }
-
-/// One thing that keeps sources from being joined: `answers: signal cpu: "a" and "b": expected one source for each signal`.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{field}: {value}: expected {expected}")]
-#[non_exhaustive]
-pub struct JoinError {
-    /// What it is about.
-    pub field: String,
-    /// What was said.
-    pub value: String,
-    /// What would have been accepted.
-    pub expected: String,
-}
-
-/// Everything that keeps sources from being joined, at least one thing. `Display` prints one line for each.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct JoinErrors {
-    errors: Vec<JoinError>,
-}
-
-impl JoinErrors {
-    /// The errors in the order in which they were found.
-    pub fn iter(&self) -> impl Iterator<Item = &JoinError> {
-        self.errors.iter()
-    }
-}
-
-impl fmt::Display for JoinErrors {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, error) in self.errors.iter().enumerate() {
-            if number > 0 {
-                f.write_str("\n")?;
-            }
-            fmt::Display::fmt(error, f)?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for JoinErrors {}
 
 #[cfg(test)]
 mod tests {
