@@ -32,5 +32,11 @@ mod request;
 mod response;
 mod sdk;
 
+use autoscale_core::words::Span;
+
 pub use config::{Ec2Config, Ec2ConfigBuilder};
 pub use provider::Ec2Nodes;
+
+/// For how long a launch that was signed may still be carried out (rule R7), for the driver's `with_launch_delay`: a signature is
+/// good for 5 minutes, and 2 more are for clocks that differ.
+pub const LAUNCH_DELAY: Span = Span::from_mins(7);

@@ -40,7 +40,7 @@ use async_trait::async_trait;
 use autoscale_core::data::order::{LaunchOrder, Launched, TerminateOrder};
 use autoscale_core::data::view::{Listing, Ownership};
 use autoscale_core::ports::{Clock, Error, ErrorKind, NodeProvider, Result};
-use autoscale_core::words::Deadline;
+use autoscale_core::words::{Deadline, Span};
 use azure_core::credentials::TokenCredential;
 use futures_util::future::join_all;
 use url::Url;
@@ -51,6 +51,10 @@ use request::machine_of;
 use response::{Machine, Page, Provisioning};
 
 pub use config::{DiskKind, Image, VmConfig, VmConfigBuilder};
+
+/// For how long a launch that was sent may still be carried out (rule R7), for the driver's `with_launch_delay`: its name is
+/// the operation's, so that a late copy makes no second machine, and nothing has to be waited for.
+pub const LAUNCH_DELAY: Span = Span::ZERO;
 
 /// Most machines that are looked at one by one within a list.
 const LOOKS: usize = 20;

@@ -138,6 +138,11 @@ impl Driver {
         self.parked.store(true, Ordering::Release);
     }
 
+    /// Takes a [`park`](Self::park) back, for a program that goes on: leadership was lost and has come again.
+    pub fn unpark(&self) {
+        self.parked.store(false, Ordering::Release);
+    }
+
     /// The newest record that this process has seen so far. A load that is begun now must not find an older one.
     fn newest(&self) -> Option<(Inc, Ver)> {
         self.newest.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()

@@ -62,6 +62,12 @@ impl Driver {
     }
 
     async fn carry_out(&self, wish: &Operation) -> Result<Status, OperatorError> {
+        if let Operation::Adopt { pool } = wish
+            && self.policy.pool(pool).is_none()
+        {
+            let known = self.policy.pools().keys().cloned().collect();
+            return Err(OperateError::NoPool { pool: pool.clone(), known }.into());
+        }
         for _ in 0..TRIES {
             let (version, record) = self.look().await?;
             let ids = &self.ports.ids;

@@ -78,7 +78,9 @@ impl Default for RunOptions {
 /// Ticks until `shutdown`. Every report is handed to `observe`.
 ///
 /// On shutdown the tick under way is parked: it sends nothing more, stores what it knows and gives its lease back. The
-/// function returns when it has ended, within the policy's limit of a tick.
+/// function returns when it has ended, within the policy's limit of a tick, and may be called again.
+///
+/// Notices are kept until a tick has stored them, the same ones once; while a thousand wait no more are received.
 pub async fn run(
     driver: &Driver,
     mut options: RunOptions,
@@ -97,8 +99,13 @@ pub async fn run(
                 biased;
                 () = &mut shutdown => {
                     stopping = true;
+                    let parked = driver.is_parked();
                     driver.park();
-                    tick.await
+                    let report = tick.await;
+                    if !parked {
+                        driver.unpark();
+                    }
+                    report
                 }
                 report = &mut tick => report,
             }
@@ -119,7 +126,26 @@ pub async fn run(
             biased;
             () = &mut shutdown => return,
             () = tokio::time::sleep(pause.into()) => {}
-            more = next(&mut options.notices) => kept.extend(more),
+            more = next(&mut options.notices), if kept.len() < MAX_KEPT => {
+                keep(&mut kept, more);
+                while let Some(Ok(more)) = options.notices.as_mut().map(mpsc::Receiver::try_recv)
+                    && kept.len() < MAX_KEPT
+                {
+                    keep(&mut kept, more);
+                }
+            }
+        }
+    }
+}
+
+/// While so many notices wait to be stored, no more are received.
+const MAX_KEPT: usize = 1_000;
+
+/// Keeps what is not kept yet.
+fn keep(kept: &mut Vec<IncomingNotice>, more: Vec<IncomingNotice>) {
+    for notice in more {
+        if !kept.contains(&notice) {
+            kept.push(notice);
         }
     }
 }

@@ -4,6 +4,7 @@ use super::observe::observe;
 use super::perform::perform;
 use super::store::{Written, load, only_notices_added, swap, workers};
 use super::{Driver, Ended, Report, Round, Trigger, tell};
+use crate::data::order::{Answer, Effect, Outcome, Refusal};
 use crate::data::record::{Fingerprint, IncomingNotice, LaunchState, OpKind, Record, RemoveState, RemoveWhy};
 use crate::data::view::View;
 use crate::logic::{Claim, Planned, Tick, append_notices, claim, due, plan, released, settle, wanted};
@@ -85,8 +86,18 @@ impl<'a> Ticking<'a> {
                 Err(Step::StartOver) => starts += 1,
             }
         };
+        if let Ended::Halted { why } = self.report.ended.clone() {
+            self.alarm(why);
+        }
         self.report.took = self.driver.ports.clock.boot().since(self.began);
         self.report
+    }
+
+    /// Somebody should look at this; told once, however many rounds find it.
+    fn alarm(&mut self, text: String) {
+        if !self.report.alarms.contains(&text) {
+            self.report.alarms.push(text);
+        }
     }
 
     /// The time that is left for effects.
@@ -211,7 +222,7 @@ impl<'a> Ticking<'a> {
         let Driver { policy, ports, .. } = self.driver;
         let Planned { next, changed, storable, notices_taken, explanation, wake_in, .. } = planned;
         self.report.wake_in = wake_in;
-        self.report.alarms.clone_from(&explanation.alarms);
+        explanation.alarms.iter().for_each(|text| self.alarm(text.clone()));
         tell::decided(&view, &explanation);
         let before = std::mem::replace(record, next);
         self.report.rounds.push(Round {
@@ -236,23 +247,38 @@ impl<'a> Ticking<'a> {
         }
         let mut version = self.write(expected, record).await?.map_err(|_| Step::StartOver)?;
         self.must_write = false;
-        self.report.notices_stored |= notices_taken;
-        self.notices.clear();
+        if notices_taken {
+            self.report.notices_stored = true;
+            self.notices.clear();
+        }
         tell::stored(record, &self.last().explanation);
         let effects = due(policy, record, &self.last().view);
         let late = self.left() == Span::ZERO && !mutant::on(Mutant::IgnoreNotAfter);
-        let parked = self.driver.is_parked() || late;
         self.last().stored = Some(record.clone());
         if effects.is_empty() {
             return Ok(None);
         }
-        if parked {
-            // What is due stays in the record; only the lease is given back.
-            let settled = settle(policy, record, &[], &self.brings(), ports.clock.now());
+        if self.driver.is_parked() || late {
+            // What is due stays in the record, launches as not sent; the lease is given back.
+            let why = if late { "no time was left in the tick" } else { "the driver is parked" };
+            let outcomes = effects.into_iter().map(|effect| not_sent(effect, why)).collect::<Vec<_>>();
+            if late {
+                self.alarm(format!(
+                    "{} effects were due, and {why}: is its limit too short?",
+                    outcomes.len()
+                ));
+            }
+            self.last().outcomes.clone_from(&outcomes);
+            let settled = settle(policy, record, &outcomes, &self.brings(), ports.clock.now());
             let _ = self.write(&Expected::At(version), &released(settled)).await?;
             return Ok(None);
         }
         let outcomes = perform(ports, effects, self.stop(), self.call()).await;
+        for outcome in &outcomes {
+            if let Answer::Refused(Refusal::Denied { action }) = &outcome.answer {
+                self.alarm(format!("operation {}: {action} is denied", outcome.effect.op));
+            }
+        }
         self.last().outcomes.clone_from(&outcomes);
         let mut settled = settle(policy, record, &outcomes, &self.brings(), ports.clock.now());
         self.idle = if settled.ops == record.ops { self.idle + 1 } else { 0 };
@@ -319,6 +345,10 @@ impl<'a> Ticking<'a> {
         }
         Ok(())
     }
+}
+
+fn not_sent(effect: Effect, why: &str) -> Outcome {
+    Outcome::new(effect, Answer::NotSent { why: why.to_owned() })
 }
 
 /// Whether an operation has something to do that need not wait for the next tick.

@@ -48,6 +48,14 @@ pub enum OperateError {
         /// The stored version.
         now: Ver,
     },
+    /// The policy has no such pool.
+    #[error("pool \"{pool}\": expected one of the policy: {}", .known.iter().map(PoolName::as_str).collect::<Vec<_>>().join(", "))]
+    NoPool {
+        /// What was asked for.
+        pool: PoolName,
+        /// What there is.
+        known: Vec<PoolName>,
+    },
     /// There is nothing to do.
     #[error("nothing to do: {why}")]
     Nothing {

@@ -9,7 +9,7 @@ use crate::data::record::{
 use crate::logic::Tick;
 use crate::logic::decide::{finish, take_in};
 use crate::mutant::{self, Mutant};
-use crate::words::{Elapsed, Span, Timestamp, Ver};
+use crate::words::{Elapsed, Span, Timestamp, Ver, truncated};
 
 /// The record after the outcomes of its own effects, one version on.
 ///
@@ -85,8 +85,9 @@ fn settle_launch(launch: &mut Launch, outcome: &Outcome, now: Elapsed, delay: Sp
         return false;
     }
     launch.attempt.armed = Ver::ZERO;
+    let answer = &brief(&outcome.answer);
     let sole = launch.attempt.asks <= 1 || mutant::on(Mutant::RefusalAlwaysCertain);
-    match (&outcome.answer, &mut launch.state) {
+    match (answer, &mut launch.state) {
         (Answer::Launched(launched), state) => {
             *state = LaunchState::Launched { instance: launched.instance.clone(), unjoined: None };
         }
@@ -126,6 +127,25 @@ fn settle_launch(launch: &mut Launch, outcome: &Outcome, now: Elapsed, delay: Sp
     false
 }
 
+/// Most characters of a refusal that a record keeps, which has to hold hundreds of them. Reports have the whole text.
+const MAX_WHY: usize = 120;
+
+/// An answer as it is kept.
+fn brief(answer: &Answer) -> Answer {
+    let cut = |text: &str| truncated(text, MAX_WHY);
+    match answer {
+        Answer::Refused(Refusal::NoCapacity { why }) => {
+            Answer::Refused(Refusal::NoCapacity { why: cut(why) })
+        }
+        Answer::Refused(Refusal::Invalid { why }) => Answer::Refused(Refusal::Invalid { why: cut(why) }),
+        Answer::Refused(Refusal::Denied { action }) => {
+            Answer::Refused(Refusal::Denied { action: cut(action) })
+        }
+        Answer::Unclear { why } => Answer::Unclear { why: cut(why) },
+        other => other.clone(),
+    }
+}
+
 /// The request is certain not to have been carried out: it does not count as a copy under way.
 fn unsent(launch: &mut Launch) {
     let Attempt { asks, first_sent, sent_at, .. } = &mut launch.attempt;
@@ -159,6 +179,7 @@ fn settle_remove(remove: &mut Remove, outcome: &Outcome) -> bool {
         (Order::Uncordon(_), Answer::Cordoned(Cordoned::Gone), RemoveState::RollingBack { .. }) => {
             return true;
         }
+        (Order::Uncordon(_), Answer::NotSent { .. }, _) => {}
         // The next survey shows whether the mark is gone; until then every round counts.
         (Order::Uncordon(_), _, RemoveState::RollingBack { tries, .. }) => *tries = tries.saturating_add(1),
         (Order::Terminate(_), Answer::Terminating, RemoveState::Terminating { accepted, .. }) => {
@@ -169,7 +190,7 @@ fn settle_remove(remove: &mut Remove, outcome: &Outcome) -> bool {
             Answer::Refused(Refusal::Denied { action }),
             state @ RemoveState::Terminating { .. },
         ) => {
-            *state = RemoveState::Parked { why: action.clone() };
+            *state = RemoveState::Parked { why: truncated(action, MAX_WHY) };
         }
         (Order::Forget(_), Answer::Forgotten, RemoveState::Gone) => return true,
         _ => {}

@@ -218,6 +218,32 @@ impl Lab {
         outcomes.into_iter().map(|outcome| outcome.effect.order).collect()
     }
 
+    /// Settles what is due, each with the same answer, in a world where nothing happens.
+    pub(crate) fn answer(&mut self, answer: &Answer) -> Vec<Order> {
+        let outcomes: Vec<_> =
+            self.due().into_iter().map(|effect| Outcome::new(effect, answer.clone())).collect();
+        self.settle(&outcomes);
+        outcomes.into_iter().map(|outcome| outcome.effect.order).collect()
+    }
+
+    /// As [`perform`](Self::perform), but of some orders nobody hears again.
+    pub(crate) fn perform_but(&mut self, lost: impl Fn(&Order) -> bool) {
+        let mut outcomes = Vec::new();
+        for effect in self.due() {
+            let answer = match lost(&effect.order) {
+                true => Answer::Unclear { why: "lost".to_owned() },
+                false => self.obey(&effect.order),
+            };
+            outcomes.push(Outcome::new(effect, answer));
+        }
+        self.settle(&outcomes);
+    }
+
+    pub(crate) fn node_is_open(&self, id: &InstanceId) -> bool {
+        let name = format!("n-{id}");
+        self.cluster.nodes.iter().any(|node| node.name.as_str() == name && !node.unschedulable)
+    }
+
     fn obey(&mut self, order: &Order) -> Answer {
         match order {
             Order::Launch(order) => {

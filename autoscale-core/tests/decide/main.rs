@@ -9,3 +9,4 @@ mod record;
 mod remove;
 mod shrink;
 mod stable;
+mod stuck;

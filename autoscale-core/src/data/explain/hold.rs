@@ -127,6 +127,11 @@ pub enum Hold {
     },
     /// The survey did not cover the pods of every node; the next one, which follows at once, does.
     NeedsSurvey,
+    /// Nodes of this pool are on their way out and cannot be ended, or not yet: no further ones follow them.
+    StillEnding {
+        /// How many.
+        nodes: u32,
+    },
     /// The record has no room for another operation.
     RecordFull,
 }
@@ -156,6 +161,7 @@ impl Hold {
             Self::Rebuilt { .. } => "rebuilt",
             Self::LaunchesStopped { .. } => "launches_stopped",
             Self::NeedsSurvey => "needs_survey",
+            Self::StillEnding { .. } => "still_ending",
             Self::RecordFull => "record_full",
         }
     }

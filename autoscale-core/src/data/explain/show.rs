@@ -231,6 +231,7 @@ impl Display for Hold {
             }
             Self::LaunchesStopped { why } => write!(f, "launches are stopped: {why}"),
             Self::NeedsSurvey => f.write_str("a change may be due and needs a survey of all pods"),
+            Self::StillEnding { nodes } => write!(f, "{nodes} nodes are still to end"),
             Self::RecordFull => f.write_str("the record has no room for another operation"),
         }
     }

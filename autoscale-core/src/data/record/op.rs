@@ -209,8 +209,9 @@ pub enum RemoveState {
         accepted: bool,
         /// Since when complete listings have been without it.
         absent: Option<Mark>,
-        /// Whether its drain's time is over and pods have turned up that do not leave, because a person opened the node. It
-        /// waits for them, and no longer stands in the way of other actions: they may need nodes to leave for.
+        /// Whether it no longer stands in the way of other actions: its drain's time is over and pods have turned up that do
+        /// not leave, because a person opened the node, and may need other nodes to leave for; or it was parked and is
+        /// asked again.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         waits: bool,
     },

@@ -220,6 +220,7 @@ fn left(hold: &Hold) -> Option<Span> {
         | Hold::NoCandidate
         | Hold::LaunchesStopped { .. }
         | Hold::NeedsSurvey
+        | Hold::StillEnding { .. }
         | Hold::RecordFull => None,
     }
 }

@@ -1,6 +1,7 @@
 //! Launch attempts (rule R7): who may send, when, and what comes after a refusal.
 
 use super::place::{Choice, Placing};
+use super::room::RecordRoom;
 use super::scene::{LIST_LAG, Scene};
 use super::work::Work;
 use crate::data::order::{Offering, Refusal};
@@ -12,6 +13,9 @@ use crate::words::{Elapsed, Span, Timestamp, Token, Ver};
 /// A token older than this is not replayed: the cloud may have forgotten it (fault F19).
 const TOKEN_VALID: Span = Span::from_mins(6 * 60);
 
+/// What an attempt adds to a record, in bytes, with the longest names and refusals.
+const ATTEMPT: usize = 700;
+
 /// Most attempts of one operation.
 const MAX_ATTEMPTS: u32 = 12;
 
@@ -21,15 +25,21 @@ pub(crate) fn arm(work: &mut Work<'_>, ver: Ver) {
     let scene = Scene::new(work.sight, &before);
     let mut ops = std::mem::take(&mut work.next.ops);
     let quiet = work.next.time.quiet_until > work.now;
+    let mut room = None;
     ops.retain_mut(|op| {
         let (Some(pool), OpKind::Launch(launch)) = (work.policy.pool(&op.pool), &mut op.kind) else {
             return true;
         };
         launch.attempt.armed = Ver::ZERO;
-        if let LaunchState::Refused { why } = launch.state.clone()
-            && !next_attempt(work, (&before, &scene), pool, launch, why, (op.seq, op.slot))
-        {
-            return false;
+        if let LaunchState::Refused { why } = launch.state.clone() {
+            let id = (op.seq, op.slot);
+            if !room.get_or_insert_with(|| RecordRoom::of(&before)).takes(ATTEMPT) {
+                work.alarm(format!("launch {}.{}: the record has no room for another attempt", id.0, id.1));
+                return false;
+            }
+            if !next_attempt(work, (&before, &scene), pool, launch, why, id) {
+                return false;
+            }
         }
         if !quiet && is_due(work, &scene, launch) {
             send(work, launch, ver);
@@ -57,7 +67,7 @@ fn next_attempt(
     if !matches!(why, Refusal::TokenSpent) {
         work.back_off_offering(pool, &attempt.offering);
     }
-    launch.earlier.push((attempt.clone(), why.clone()));
+    launch.earlier.push((Attempt { sender: None, ..attempt.clone() }, why.clone()));
     if attempt.number >= MAX_ATTEMPTS || matches!(why, Refusal::Denied { .. } | Refusal::Invalid { .. }) {
         return false;
     }

@@ -6,8 +6,8 @@ use super::work::{Work, rolling_back};
 use crate::data::order::Refusal;
 use crate::data::policy::PoolPolicy;
 use crate::data::record::{
-    Cause, KeptAside, Launch, LaunchState, Mark, NoticeKind, Op, OpKind, Record, Remove, RemoveState,
-    RemoveWhy, Rollback,
+    Attempt, Cause, KeptAside, Launch, LaunchState, Mark, NoticeKind, Op, OpKind, Record, Remove,
+    RemoveState, RemoveWhy, Rollback,
 };
 use crate::data::view::{Instance, Node};
 use crate::logic::marks::seen;
@@ -38,7 +38,8 @@ pub(crate) fn fold(work: &mut Work<'_>) {
                 op.id(),
                 op.pool
             ));
-            kept.extend(homeless::fold(&scene, op));
+            let listed = op.launch().and_then(|launch| bought.get(&launch.attempt.token).copied());
+            kept.extend(homeless::fold(work, &scene, op, listed));
             continue;
         };
         let fate = match &op.kind {
@@ -49,7 +50,10 @@ pub(crate) fn fold(work: &mut Work<'_>) {
             OpKind::Remove(remove) => fold_remove(work, &scene, pool, op, remove),
         };
         match fate {
-            Fate::Stays(kind) => kept.push(back_in_line(op, *kind)),
+            Fate::Stays(kind) => {
+                let next = back_in_line(op, *kind);
+                kept.extend(overdue(work, pool, next));
+            }
             Fate::Leaves => done.push(op.clone()),
             Fate::Fails => {}
         }
@@ -67,6 +71,40 @@ fn back_in_line(op: &Op, kind: OpKind) -> Op {
         next.cause = Cause::Replace;
     }
     next
+}
+
+/// So long after it should have been over an operation has come to a stop.
+const OVERDUE: Span = Span::from_mins(30);
+
+/// Says that an operation does not come to its end, and lets others pass an end that does not succeed: a permission that is
+/// missing, a finalizer on a Node, must not stop every pool for ever. It goes on being tried. A launch that could never be
+/// sent is given up; one that was sent, and may yet buy something, is waited for.
+fn overdue(work: &mut Work<'_>, pool: &PoolPolicy, mut op: Op) -> Option<Op> {
+    let due = match &op.kind {
+        _ if op.is_set_aside() => return Some(op),
+        OpKind::Remove(remove) if remove.why == RemoveWhy::CordonOnly => return Some(op),
+        OpKind::Remove(remove) => remove.deadline,
+        OpKind::Launch(_) => op.started.after(pool.join_timeout.times(2)),
+    };
+    if work.now < due.after(OVERDUE) {
+        return Some(op);
+    }
+    let since = work.now.since(op.started).rounded();
+    work.alarm(format!("operation {} of pool {} has not come to its end in {since}", op.id(), op.pool));
+    match &op.kind {
+        OpKind::Launch(Launch {
+            state: LaunchState::Planned,
+            attempt: Attempt { first_sent: None, .. },
+            ..
+        }) => {
+            return None;
+        }
+        OpKind::Launch(Launch { state: LaunchState::Terminating { .. }, .. }) | OpKind::Remove(_) => {
+            op.cause = Cause::Replace;
+        }
+        OpKind::Launch(_) => {}
+    }
+    Some(op)
 }
 
 /// The cooldown counts from the last operation of a scaling action that was finished.
@@ -260,14 +298,14 @@ fn may_be(
     Some(KeptAside::Stray { node: node.name.clone() })
 }
 
-enum Gone {
+pub(super) enum Gone {
     Yes,
     No(Option<Mark>),
 }
 
 /// Whether an instance that was told to end has ended: listed so, or missing from complete lists for 15 minutes after
 /// the cloud has accepted. One absence proves nothing (rule R10).
-fn gone(
+pub(super) fn gone(
     work: &Work<'_>,
     scene: &Scene<'_>,
     body: Option<&Body<'_>>,
@@ -324,6 +362,11 @@ fn fold_remove(work: &mut Work<'_>, scene: &Scene<'_>, pool: &PoolPolicy, op: &O
             }
         }
         RemoveState::Planned | RemoveState::Cordoned => drain(work, scene, pool, op, remove),
+        // Asked again now and then, out of everybody's way: the permission may be there by now.
+        RemoveState::Parked { .. } if work.now >= remove.deadline.after(OVERDUE) => {
+            let state = RemoveState::Terminating { accepted: false, absent: None, waits: true };
+            return Fate::Stays(removal(Remove { state, deadline: work.now, ..remove.clone() }));
+        }
         RemoveState::RollingBack { .. } | RemoveState::Parked { .. } => remove.state.clone(),
     };
     if let RemoveState::Parked { why } = &state {

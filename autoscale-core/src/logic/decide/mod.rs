@@ -11,6 +11,7 @@ mod market;
 mod notices;
 mod pick;
 mod place;
+mod room;
 mod rules;
 mod scale;
 mod scene;
@@ -29,11 +30,12 @@ use std::collections::BTreeMap;
 use crate::data::explain::{Explanation, Hold};
 use crate::data::policy::{Headroom, Policy};
 use crate::data::record::{Lease, MAX_BYTES, Record};
-use crate::data::view::{Cluster, Ownership, Scope, Seat, View};
+use crate::data::view::{Cluster, Node, Ownership, Scope, Seat, View};
 use crate::logic::{Tick, due::due};
 use crate::words::{Span, Timestamp, TokenParts, Ver};
 
 use market::Market;
+use room::encoded_len;
 use scene::Scene;
 use sight::Sight;
 use situation::Situation;
@@ -105,10 +107,6 @@ pub fn plan(
         (held.changed, held.storable, held.notices_taken) = (false, false, false);
     }
     Ok(held)
-}
-
-fn encoded_len(record: &Record) -> usize {
-    serde_json::to_vec(record).map_or(usize::MAX, |bytes| bytes.len())
 }
 
 fn decide(
@@ -227,7 +225,8 @@ fn found(work: &mut Work<'_>) -> bool {
     let listing = work.view.instances().known().filter(|listing| listing.complete);
     let cluster = work.view.cluster().known().filter(|cluster| cluster.is_complete());
     let (Some(listing), Some(cluster)) = (listing, cluster) else { return false };
-    let highest = cluster.nodes().iter().filter_map(|node| node.stamp).max().unwrap_or(Ver::ZERO);
+    let stamps = cluster.nodes().iter().filter_map(|node| node.stamp);
+    let highest = stamps.filter(|stamp| *stamp < IMPLAUSIBLE).max().unwrap_or(Ver::ZERO);
     work.next.ver = highest;
     if listing.instances.iter().any(|instance| instance.ownership == Ownership::Ours) {
         work.next.time.quiet_until = work.now.after(work.tick.launch_delay);
@@ -235,16 +234,20 @@ fn found(work: &mut Work<'_>) -> bool {
     true
 }
 
+/// No record has been written so often: a stamp like that was made up. It keeps us from its node, and says nothing of the
+/// record.
+const IMPLAUSIBLE: Ver = Ver::new(1 << 50);
+
 /// A live instance of ours must not know more than the record does (fault F5).
 fn check_tokens(record: &Record, view: &View) -> Result<(), Halt> {
     let nodes = view.cluster().known().map(|cluster| cluster.nodes()).unwrap_or_default();
-    let ours =
-        |node: &&crate::data::view::Node| node.cordon.as_ref().is_some_and(|mark| mark.inc == record.inc);
-    if let Some(node) = nodes.iter().filter(ours).find(|node| node.stamp > Some(record.ver)) {
+    let ours = |node: &&Node| node.cordon.as_ref().is_some_and(|mark| mark.inc == record.inc);
+    let later = |node: &&Node| node.stamp.is_some_and(|at| at > record.ver && at < IMPLAUSIBLE);
+    if let Some(node) = nodes.iter().filter(ours).find(later) {
         return Err(Halt {
             why: format!(
-                "node {} was cordoned by a later version than {}: an older copy of the record was restored. Delete the \
-                 record to have it rebuilt from what is running",
+                "node {} was cordoned by a later version than {}: an older copy of the record was restored, or somebody wrote \
+                 the node's annotations. Delete the record to have it rebuilt from what is running",
                 node.name, record.ver
             ),
         });

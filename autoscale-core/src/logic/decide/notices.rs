@@ -2,14 +2,15 @@
 
 use super::fold::VOID_AFTER;
 use super::place::{self, Placing};
+use super::room::RecordRoom;
 use super::scene::{Body, LIST_LAG, Scene};
 use super::work::{Work, rolling_back};
 use crate::data::explain::Action;
 use crate::data::order::OpId;
 use crate::data::policy::{OnRebalance, PoolPolicy};
 use crate::data::record::{
-    Cause, IncomingNotice, MAX_CLOSED_NOTICES, MAX_NOTICES, Notice, NoticeKind, OpKind, Record, RemoveState,
-    RemoveWhy, Replacement, Rollback,
+    Cause, IncomingNotice, MAX_CLOSED_NOTICES, MAX_NOTICES, Notice, NoticeKind, Op, OpKind, Record,
+    RemoveState, RemoveWhy, Replacement, Rollback,
 };
 use crate::logic::owners::displaced_by;
 use crate::mutant::{self, Mutant};
@@ -55,9 +56,15 @@ pub(crate) fn take_in(record: &mut Record, incoming: &[IncomingNotice], now: Ela
 
 /// Acts on every open notice.
 pub(crate) fn act(work: &mut Work<'_>, replacements_allowed: bool) {
+    let mut room = RecordRoom::of(&work.next);
     for at in 0..work.next.notices.len() {
         let open = work.next.notices.get(at).filter(|notice| !notice.closed).cloned();
         let Some(mut notice) = open else { continue };
+        if !room.is_left(&work.next) {
+            // Those before it are seen to first; this one is in the record, and comes when they are over.
+            work.alarm("the record has no room to act on more notices at a time");
+            break;
+        }
         notice.closed = !stays_open(work, &mut notice, replacements_allowed);
         if let Some(known) = work.next.notices.get_mut(at) {
             *known = notice;
@@ -118,8 +125,7 @@ fn stays_open(work: &mut Work<'_>, notice: &mut Notice, replacements_allowed: bo
         NoticeKind::Withdrawn => return false,
         NoticeKind::Interruption => {
             if !notice.draining && !gone {
-                notice.draining = true;
-                drain_doomed(work, &scene, pool, notice, body);
+                notice.draining = drain_doomed(work, &scene, pool, notice, body);
             }
         }
         NoticeKind::Rebalance => match pool.on_rebalance {
@@ -144,24 +150,32 @@ fn stays_open(work: &mut Work<'_>, notice: &mut Notice, replacements_allowed: bo
     }
 }
 
-/// The drain of a doomed instance starts at once, beside whatever else is open.
+/// The drain of a doomed instance starts at once, beside whatever else is open. False while it cannot: the instance has not
+/// joined yet, or its node is just being opened again.
 fn drain_doomed(
     work: &mut Work<'_>,
     scene: &Scene<'_>,
     pool: &PoolPolicy,
     notice: &mut Notice,
     body: &Body<'_>,
-) {
+) -> bool {
     let deadline = notice.deadline.unwrap_or(work.now);
     if let Some(op) = work.next.ops.iter_mut().find(|op| op.instance() == Some(&notice.instance)) {
-        // It is being removed already, or has not joined yet: the pool was shrinking, or the launch is asked anew.
+        let OpKind::Remove(remove) = &mut op.kind else {
+            // Not joined yet: should it end before, the launch is asked anew.
+            notice.replacement = Replacement::Unwanted;
+            return false;
+        };
+        if matches!(remove.state, RemoveState::RollingBack { .. }) {
+            // It was to stay: it serves until the cloud takes it, and is replaced like any other.
+            return false;
+        }
+        // It is being removed already: the pool was shrinking.
         notice.replacement = Replacement::Unwanted;
-        if let OpKind::Remove(remove) = &mut op.kind
-            && !remove.state.is_irrevocable()
-        {
+        if !remove.state.is_irrevocable() {
             (remove.why, remove.deadline) = (RemoveWhy::Interruption, deadline);
         }
-        return;
+        return true;
     }
     let seq = work.take_seq();
     let node = body.node.map(|node| (node.name.clone(), node.uid.clone()));
@@ -169,6 +183,7 @@ fn drain_doomed(
     let (op, target) = (OpId::new(seq, 0), (notice.instance.clone(), node));
     let reason = (RemoveWhy::Interruption, deadline, displaced.unwrap_or_default());
     work.remove(pool, op, Cause::Replace, target, reason, RemoveState::Planned);
+    true
 }
 
 fn cordon_only(work: &mut Work<'_>, pool: &PoolPolicy, body: &Body<'_>) {
@@ -190,6 +205,10 @@ fn replace(work: &mut Work<'_>, scene: &Scene<'_>, pool: &PoolPolicy, notice: &m
     }
     let counts = scene.counts(&work.next, &pool.name);
     let limit = pool.max.saturating_add(pool.replacement_surge);
+    let buying = work.next.ops.iter().filter(|op| op.pool == pool.name && op.cause == Cause::Replace);
+    if buying.filter_map(Op::launch).count() as u64 >= u64::from(pool.max_batch) {
+        return;
+    }
     // A launch that is open and not yet counted by the scene is counted by `counts` through the record.
     if counts.total >= limit {
         return;
@@ -207,12 +226,17 @@ fn replace(work: &mut Work<'_>, scene: &Scene<'_>, pool: &PoolPolicy, notice: &m
 
 /// Rolls one open scale-down of a pool back, if there is one that is not yet irrevocable.
 pub(crate) fn recall(work: &mut Work<'_>, pool: &PoolPolicy, why: Rollback) -> bool {
-    let open = work.next.ops.iter_mut().find(|op| {
+    let (ops, notices) = (&mut work.next.ops, &work.next.notices);
+    let doomed = |op: &Op| {
+        let about = |n: &&Notice| Some(&n.instance) == op.instance();
+        notices.iter().filter(about).any(|n| !n.closed && n.kind == NoticeKind::Interruption)
+    };
+    let open = ops.iter_mut().find(|op| {
         let revocable = op.remove().is_some_and(|remove| {
             remove.why == RemoveWhy::Idle
                 && matches!(remove.state, RemoveState::Planned | RemoveState::Cordoned)
         });
-        op.pool == pool.name && op.cause == Cause::Scale && revocable
+        op.pool == pool.name && op.cause == Cause::Scale && revocable && !doomed(op)
     });
     let Some(op) = open else { return false };
     let id = op.id();
@@ -224,7 +248,7 @@ pub(crate) fn recall(work: &mut Work<'_>, pool: &PoolPolicy, why: Rollback) -> b
     true
 }
 
-/// When the replacement is no longer open, the node at risk is removed like any other.
+/// When the replacement has joined, the node at risk is removed like any other.
 fn rebalance(
     work: &mut Work<'_>,
     scene: &Scene<'_>,
@@ -239,6 +263,10 @@ fn rebalance(
     if work.next.ops.iter().any(|op| op.seq == seq) || work.next.op_on(&notice.instance).is_some() {
         return true;
     }
+    if !has_joined(work, scene, seq) {
+        // It came to nothing, or does not serve just now: the node at risk is not taken away on top of that.
+        return fresh;
+    }
     let counts = scene.counts(&work.next, &pool.name);
     let judged = super::pick::judge(work, scene, pool, body);
     let (Some(node), true) = (body.node, judged.is_empty() && counts.serving >= pool.min) else {
@@ -251,6 +279,15 @@ fn rebalance(
     let reason = (RemoveWhy::Rebalance, work.now.after(pool.drain_timeout), displaced);
     work.remove(pool, OpId::new(seq, 0), Cause::Replace, target, reason, RemoveState::Planned);
     false
+}
+
+/// Whether an instance that an action has launched serves.
+fn has_joined(work: &Work<'_>, scene: &Scene<'_>, seq: u64) -> bool {
+    let is_its = |body: &&Body<'_>| {
+        let parts = body.listed.and_then(|instance| instance.token.as_ref()?.parts());
+        parts.is_some_and(|parts| parts.inc == work.next.inc && parts.seq == seq)
+    };
+    scene.bodies().iter().filter(is_its).any(Body::is_serving)
 }
 
 /// How long a rebalance recommendation is followed.

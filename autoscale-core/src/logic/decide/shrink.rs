@@ -7,11 +7,11 @@ use super::work::Work;
 use crate::data::explain::{Direction, Hold, Observed, RuleReport, RuleState, Verdict};
 use crate::data::order::OpId;
 use crate::data::policy::Bound;
-use crate::data::record::{Cause, RemoveState, RemoveWhy};
+use crate::data::record::{Cause, Op, Remove, RemoveState, RemoveWhy};
 use crate::data::view::Scope;
 use crate::logic::owners::displaced_by;
 use crate::mutant::{self, Mutant};
-use crate::words::{Elapsed, Span};
+use crate::words::{Elapsed, PoolName, Span};
 
 /// How much of a pause is left.
 pub(crate) fn left(since: Option<Elapsed>, pause: Span, now: Elapsed) -> Span {
@@ -26,7 +26,10 @@ pub(crate) fn shrink(
     slot: &mut u32,
 ) -> Option<Scope> {
     let (pool, counts) = (situation.pool, situation.counts);
-    let above = counts.total.saturating_sub(pool.max);
+    // What the cloud takes or an open removal ends will go by itself; what cannot be ended counts (`Parked`).
+    let ending = ending(work, &pool.name);
+    let going = counts.leaving.saturating_sub(ending);
+    let above = counts.total.saturating_sub(pool.max).saturating_sub(going);
     let (count, why, reason) = if above > 0 {
         (1, format!("{} instances are more than max {}", counts.total, pool.max), RemoveWhy::AboveMax)
     } else {
@@ -38,6 +41,10 @@ pub(crate) fn shrink(
             }
         }
     };
+    if ending > 0 {
+        situation.holds.push(Hold::StillEnding { nodes: ending });
+        return None;
+    }
     let cluster = scene.cluster.filter(|cluster| *cluster.scope() == Scope::Everything);
     let Some(cluster) = cluster else {
         situation.holds.push(Hold::NeedsSurvey);
@@ -59,6 +66,16 @@ pub(crate) fn shrink(
         *slot += 1;
     }
     None
+}
+
+/// How many removals of a pool have come so far that there is no way back, and are not over: where the cloud refuses to end
+/// nodes, one after the other would otherwise be drained and kept.
+fn ending(work: &Work<'_>, pool: &PoolName) -> u32 {
+    let stuck = |remove: &Remove| {
+        matches!(remove.state, RemoveState::Parked { .. } | RemoveState::Terminating { .. })
+    };
+    let ops = work.next.ops.iter().filter(|op| op.pool == *pool);
+    ops.filter_map(Op::remove).filter(|remove| stuck(remove)).count() as u32
 }
 
 /// How many nodes may go and why, or everything that stands against it.

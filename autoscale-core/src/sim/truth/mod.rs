@@ -46,6 +46,8 @@ struct Actor {
     started: Timestamp,
     /// Of another cluster.
     foreign: bool,
+    /// Over or dead; its requests may still land.
+    ended: bool,
 }
 
 /// When an operation was first stored, and the sizes its pool was allowed then.
@@ -173,9 +175,16 @@ impl Truth {
         if let Some(actor) = self.actors.get_mut(&task) {
             actor.authority = None;
             actor.samples = Arc::default();
+            actor.ended = true;
         }
-        while self.actors.len() > 1_000 {
-            self.actors.pop_first();
+        // One that stands still for an hour while thousands come and go is still remembered.
+        let mut surplus = self.actors.len().saturating_sub(1_000);
+        if surplus > 0 {
+            self.actors.retain(|_, actor| {
+                let goes = actor.ended && surplus > 0;
+                surplus -= usize::from(goes);
+                !goes
+            });
         }
     }
 

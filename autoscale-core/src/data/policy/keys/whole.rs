@@ -73,9 +73,10 @@ static ORDER: Kind =
     Kind::List(List { of: &NAMES, name: "pools", one: Some("pool"), most: MAX_POOLS, unique: true });
 
 const TICK: &[Key] = &[
+    // A record's timeline moves on by 15 minutes a tick at most: timers would run slowly under a longer interval.
     key(
         "interval",
-        Kind::Span(Span::from_secs(1), Span::from_mins(60)),
+        Kind::Span(Span::from_secs(1), Span::from_mins(15)),
         "From the start of one tick to the start of the next.",
     ),
     // Effects stop 8 s before the limit; a limit of 10 s leaves two seconds for them.
