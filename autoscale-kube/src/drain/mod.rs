@@ -10,6 +10,13 @@
 //! (`autoscale.local/stamp`). What it reads: the label of the pool (`autoscale.local/pool`), `autoscale.local/keep: "true"`,
 //! which forbids to remove a node, and the annotations of Cluster Autoscaler and Karpenter that say the same of nodes and
 //! pods.
+//!
+//! # Whose pods may go
+//! Pods of ReplicaSets, StatefulSets, DaemonSets, Jobs and ReplicationControllers, as long as these are there. Of any other
+//! controller (workflows, pipelines, operators) nobody here knows whether it makes its pods again, or what is lost when it does: such a
+//! pod holds its node, unless its kind is among [`DrainConfig::trusted_owners`], or the pod is annotated
+//! `cluster-autoscaler.kubernetes.io/safe-to-evict: "true"`. What may not be looked up, or is not there (a controller, a claim, a
+//! bound volume), holds the node too, and says so.
 
 mod budget;
 mod cache;
@@ -19,6 +26,7 @@ mod evict;
 mod meta;
 mod node;
 mod owners;
+mod place;
 mod pod;
 #[cfg(feature = "metrics")]
 mod read;
@@ -37,7 +45,7 @@ use autoscale_core::words::Deadline;
 
 use crate::Connection;
 pub use cache::{CacheConfig, CacheState, CachedDrain};
-pub use config::DrainConfig;
+pub use config::{DrainConfig, OwnerKind};
 #[cfg(feature = "metrics")]
 pub(crate) use read::Reader;
 

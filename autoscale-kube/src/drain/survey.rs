@@ -21,7 +21,7 @@ use crate::connection::{Connection, silent};
 use crate::request::get;
 
 /// Pods of so many nodes are asked for node by node; beyond that all are listed.
-pub(super) const FEW_NODES: usize = 8;
+pub(super) const FEW_NODES: usize = 100;
 
 /// How often a list is begun again whose pages have expired.
 const MAX_STARTS: u32 = 3;
@@ -75,7 +75,7 @@ impl<'a> Survey<'a> {
             None => (None, self.pods(scope, &budgets).await?),
         };
         for (cache, drafts) in [(cache, &mut early), (None, &mut late)] {
-            owners::look_up(&self, cache, drafts).await?;
+            owners::look_up(&self, cache, drafts, &self.config.trusted_owners).await?;
             volumes::look_up(&self, cache, drafts).await?;
         }
         let mut view = ClusterView::new(self.told().unwrap_or(began), scope.clone());

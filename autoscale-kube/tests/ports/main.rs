@@ -13,3 +13,4 @@ mod lease;
 mod metrics;
 mod rbac;
 mod survey;
+mod unjudged;

@@ -5,7 +5,7 @@ use autoscale_core::data::order::{Blocker, EvictOrder};
 use autoscale_core::data::view::{Eviction, Scope, Spread, Storage};
 use autoscale_core::ports::ErrorKind;
 use autoscale_core::words::Span;
-use autoscale_kube::fake::{ApiServer, Fault, Requests, Trouble};
+use autoscale_kube::fake::{ApiServer, Fault, Permission, Requests, Trouble};
 use serde_json::json;
 
 use super::drain::Stage;
@@ -81,6 +81,7 @@ async fn evictions_that_go_wrong_are_told_one_by_one() {
         (Trouble::AnswerLost, "other"),
         (Trouble::Truncated, "other"),
         (Trouble::FailureAsSuccess, "other"),
+        (Trouble::Denied("not today".to_owned()), "other"),
         (Trouble::TooMany(3), "throttled"),
     ] {
         let stage = stage();
@@ -97,6 +98,38 @@ async fn evictions_that_go_wrong_are_told_one_by_one() {
         assert_eq!(found, expected, "{trouble:?}: {pass:?}");
         assert_eq!(pass.accepted.len(), 2, "{trouble:?}");
     }
+}
+
+/// A no to some pods is told of these pods; only a permission that is missing for all of them is one for the whole pass.
+#[tokio::test]
+async fn who_denies_an_eviction_is_told_from_a_missing_permission() {
+    let stage = stage();
+    let node = stage.add_node().await;
+    let pods = stage.add_pods(&node, 2, None).await;
+    let webhook = Trouble::Denied("not today".to_owned());
+    let evictions = Requests::any().resource("pods/eviction");
+    stage.server.add_fault(Fault::new("webhook", evictions, webhook).times(2));
+    let pass = stage.drainer().evict(&EvictOrder::new(node.clone(), pods.clone())).await.unwrap();
+    let told = |why: &str| {
+        pass.blocked
+            .iter()
+            .filter(|(_, by)| matches!(by, Blocker::Other { why: said } if said.contains(why)))
+            .count()
+    };
+    assert_eq!((told("not today"), pass.accepted.len()), (2, 0), "{pass:?}");
+    let permission = Permission::new("create", "", "pods/eviction");
+    stage.server.deny("admin", permission);
+    let error = stage.drainer().evict(&EvictOrder::new(node.clone(), pods.clone())).await.unwrap_err();
+    assert_eq!(*error.kind(), ErrorKind::Denied { action: "create pods/eviction".to_owned() }, "{error}");
+    // One of them is gone meanwhile: the other is told all the same.
+    let first = Requests::any().resource("pods/eviction").name(&pods[0].name);
+    stage.server.add_fault(Fault::new("slow", first, Trouble::TooMany(1)));
+    let pass = stage.drainer().evict(&EvictOrder::new(node, pods.clone())).await.unwrap();
+    assert_eq!(pass.blocked.len(), 2, "{pass:?}");
+    assert!(
+        matches!(&pass.blocked[1], (uid, Blocker::Other { why }) if *uid == pods[1].uid && why.contains("cannot create resource")),
+        "{pass:?}"
+    );
 }
 
 #[tokio::test]
