@@ -16,7 +16,7 @@ use super::config::DrainConfig;
 use super::meta::Page;
 use super::node::RawNode;
 use super::pod::{Draft, Drafts, RawPod};
-use super::{owners, volumes};
+use super::{attached, owners, volumes};
 use crate::connection::{Connection, silent};
 use crate::request::get;
 
@@ -64,7 +64,7 @@ impl<'a> Survey<'a> {
         let (nodes, budgets, kept_pods) =
             try_join3(self.nodes(cache), self.budgets(scope, cache), kept_pods).await?;
         let listed = nodes.len();
-        let nodes: Vec<Node> = nodes.into_iter().flatten().collect();
+        let mut nodes: Vec<Node> = nodes.into_iter().flatten().collect();
         let kept = match (cache, kept_pods) {
             (Some(cache), Some(at)) => cache.pods(&self, at, scope, &nodes, &budgets).await?,
             _ => None,
@@ -78,6 +78,7 @@ impl<'a> Survey<'a> {
             owners::look_up(&self, cache, drafts, &self.config.trusted_owners).await?;
             volumes::look_up(&self, cache, drafts).await?;
         }
+        attached::look_up(&self, scope, &mut nodes).await?;
         let mut view = ClusterView::new(self.told().unwrap_or(began), scope.clone());
         view.complete = nodes.len() == listed;
         view.nodes = nodes;

@@ -7,6 +7,7 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod attachments;
 mod cache;
 mod drain;
 mod lease;
