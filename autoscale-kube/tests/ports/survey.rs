@@ -49,6 +49,24 @@ async fn one_request_for_500_objects() {
 }
 
 #[tokio::test]
+async fn a_drain_of_some_nodes_does_not_list_the_pods_of_all_others() {
+    let stage = stage();
+    let names =
+        stage.server.add_nodes((0..120).map(|at| autoscale_kube::fake::NodeSpec::new(format!("n{at}"))));
+    assert_eq!(names.len(), 120);
+    for (nodes, alone, whole) in [(10, 10, 0), (100, 100, 0), (101, 0, 1)] {
+        stage.server.clear_log();
+        let named = (0..nodes).map(|at| autoscale_core::words::NodeName::new(format!("n{at}")).unwrap());
+        stage.drainer().survey(&Scope::Nodes(named.collect())).await.unwrap();
+        let log = stage.server.log();
+        let pods: Vec<&str> = log.iter().filter(|e| e.resource == "pods").map(|e| e.query.as_str()).collect();
+        let of_one = pods.iter().filter(|query| query.contains("spec.nodeName%3Dn")).count();
+        let of_all = pods.iter().filter(|query| !query.contains("spec.nodeName")).count();
+        assert_eq!((of_one, of_all), (alone, whole), "{nodes} nodes: {pods:?}");
+    }
+}
+
+#[tokio::test]
 async fn answers_that_are_cut_or_lost_are_no_empty_clusters() {
     for trouble in [
         Trouble::Truncated,
