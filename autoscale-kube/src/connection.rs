@@ -8,14 +8,18 @@ use http::{Request, Response, header};
 use http_body_util::{BodyExt, Limited};
 use kube::client::Body;
 use kube::{Client, Config};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 
 #[cfg(feature = "drain")]
 use crate::lines::Lines;
 
 /// No answer is read beyond this: a page of 500 large pods is far below it.
 const MAX_BODY: usize = 64 << 20;
+
+/// A `Status` is never longer: what comes under the code of a success and is, is the object that was asked for, and is not
+/// looked through twice.
+const MAX_STATUS: usize = 64 << 10;
 
 /// A way to an API server, with credentials. Cheap to clone.
 #[derive(Clone)]
@@ -108,13 +112,20 @@ impl Answer {
         })
     }
 
+    /// Whether the code says that all is well. Nothing here follows a redirect: one is no success, whoever sent it.
+    const fn is_success(&self) -> bool {
+        matches!(self.code, 200..300)
+    }
+
     /// What the API server says went wrong: also in an answer whose code says that all is well.
     pub(crate) fn failure(&self) -> Option<Failure> {
+        if self.is_success() && self.body.len() > MAX_STATUS {
+            return None;
+        }
         let status: Option<Failure> = serde_json::from_slice(&self.body).ok();
-        let status = status.filter(|status| status.kind == "Status");
-        match status {
-            Some(mut status) if status.status == "Failure" || self.code >= 400 => {
-                if status.code == 0 || self.code >= 400 {
+        match status.filter(|status| status.kind == "Status") {
+            Some(mut status) if status.status == "Failure" || !self.is_success() => {
+                if status.code == 0 || !self.is_success() {
                     status.code = self.code;
                 }
                 status.retry_after = self.retry_after.or_else(|| {
@@ -123,7 +134,7 @@ impl Answer {
                 });
                 Some(status)
             }
-            Some(_) | None if self.code < 400 => None,
+            _ if self.is_success() => None,
             _ => {
                 let message =
                     String::from_utf8_lossy(self.body.get(..200).unwrap_or(&self.body)).into_owned();
@@ -139,15 +150,28 @@ impl Answer {
     }
 }
 
+/// A `null` is as good as nothing.
+fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
+}
+
 /// A `Status` that says what went wrong.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct Failure {
+    #[serde(deserialize_with = "or_default")]
     kind: String,
+    #[serde(deserialize_with = "or_default")]
     status: String,
+    #[serde(deserialize_with = "or_default")]
     pub(crate) code: u16,
+    #[serde(deserialize_with = "or_default")]
     pub(crate) reason: String,
+    #[serde(deserialize_with = "or_default")]
     pub(crate) message: String,
+    #[serde(deserialize_with = "or_default")]
     pub(crate) details: Details,
     #[serde(skip)]
     retry_after: Option<Span>,
@@ -157,9 +181,13 @@ pub(crate) struct Failure {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct Details {
+    #[serde(deserialize_with = "or_default")]
     pub(crate) name: String,
+    #[serde(deserialize_with = "or_default")]
     pub(crate) kind: String,
+    #[serde(deserialize_with = "or_default")]
     pub(crate) causes: Vec<Cause>,
+    #[serde(deserialize_with = "or_default")]
     retry_after_seconds: u64,
 }
 
@@ -167,22 +195,20 @@ pub(crate) struct Details {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Cause {
+    #[serde(deserialize_with = "or_default")]
     pub(crate) reason: String,
+    #[serde(deserialize_with = "or_default")]
     pub(crate) message: String,
 }
 
 impl Failure {
-    /// Whether one of its causes has this reason.
-    pub(crate) fn has_cause(&self, reason: &str) -> bool {
-        self.details.causes.iter().any(|cause| cause.reason == reason)
-    }
-
     /// As an error of a port. `action` is the permission that the request needs; `wrote` tells a request that changes
     /// something from one that only looks.
     pub(crate) fn into_error(self, attempted: &str, action: &str, wrote: bool) -> Error {
         let kind = match self.code {
-            // A token that has run out is renewed: nothing was done, and later it will be.
-            401 => ErrorKind::Unavailable,
+            // A token that has run out is renewed: nothing was done, and later it will be. Nor does a redirect do anything: what
+            // sends one is something before the API server.
+            401 | 300..400 => ErrorKind::Unavailable,
             403 => ErrorKind::Denied { action: action.to_owned() },
             404 => ErrorKind::NotFound,
             429 => ErrorKind::Throttled { retry_after: self.retry_after },
@@ -225,8 +251,18 @@ mod tests {
             (201, "", None),
             (201, r#"{"kind":"Status","status":"Failure","code":429,"message":"m"}"#, Some((429, "m"))),
             (429, r#"{"kind":"Status","status":"Failure","message":"m"}"#, Some((429, "m"))),
+            (
+                200,
+                r#"{"kind":"Status","status":"Failure","code":500,"message":"m","reason":null,"details":null}"#,
+                Some((500, "m")),
+            ),
             (502, "<html>bad gateway</html>", Some((502, "<html>bad gateway</html>"))),
             (500, "", Some((500, ""))),
+            (199, "", Some((199, ""))),
+            (301, "moved", Some((301, "moved"))),
+            (307, r#"{"kind":"Node","status":{}}"#, Some((307, r#"{"kind":"Node","status":{}}"#))),
+            (302, r#"{"kind":"Status","status":"Success","message":"m"}"#, Some((302, "m"))),
+            (304, "", Some((304, ""))),
         ] {
             let found = answer(code, body).failure();
             assert_eq!(found.as_ref().map(|f| (f.code, f.message.as_str())), expected, "{code} {body}");
@@ -234,8 +270,20 @@ mod tests {
     }
 
     #[test]
+    fn a_whole_page_is_not_looked_through_for_a_failure() {
+        let failure = r#"{"kind":"Status","status":"Failure","code":500,"message":"m"}"#;
+        let padded = |bytes: usize| format!("{failure}{}", " ".repeat(bytes - failure.len()));
+        assert!(answer(200, &padded(MAX_STATUS)).failure().is_some());
+        assert!(answer(200, &padded(MAX_STATUS + 1)).failure().is_none());
+        assert!(answer(500, &padded(MAX_STATUS + 1)).failure().is_some(), "a code that says no is looked at");
+    }
+
+    #[test]
     fn what_may_have_been_written_is_unclear() {
         for (code, wrote, kind) in [
+            // Whoever redirects is no API server: nothing reached one.
+            (302, true, ErrorKind::Unavailable),
+            (308, false, ErrorKind::Unavailable),
             (500, true, ErrorKind::Unclear),
             (504, true, ErrorKind::Unclear),
             (500, false, ErrorKind::Unavailable),

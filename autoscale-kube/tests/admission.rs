@@ -149,10 +149,45 @@ fn updates_change_what_is_ours_and_nothing_else() {
     let closed = with(&[("/spec/unschedulable", json!(true)), (MARK, json!("i.1")), (STAMP, json!("4"))]);
     let open = with(&[(STAMP, json!("5"))]);
     assert_eq!(judge(policy, &asked("UPDATE"), &closed, &open), Some(BTreeSet::new()));
-    // A Node with nothing on it at all.
-    let bare = json!({"metadata": {"name": "n"}, "spec": {}});
-    let cordoned = json!({"metadata": {"name": "n", "annotations": {"autoscale.local/stamp": "1"}}, "spec": {"unschedulable": true}});
+    // A Node with nothing on it but what says whose it is.
+    let bare = json!({"metadata": {"name": "n", "labels": {"autoscale.local/pool": "web"}}, "spec": {}});
+    let mut cordoned = bare.clone();
+    cordoned["metadata"]["annotations"] = json!({"autoscale.local/stamp": "1"});
+    cordoned["spec"]["unschedulable"] = true.into();
     assert_eq!(judge(policy, &asked("UPDATE"), &bare, &cordoned), Some(BTreeSet::new()));
+}
+
+/// The account can mark any Node it may change: the mark alone proves nothing.
+#[test]
+fn what_is_of_no_pool_is_not_touched() {
+    let policy = &documents()[0];
+    let label = "/metadata/labels/autoscale.local~1pool";
+    let unready = ("/status/conditions", json!([{"type": "Ready", "status": "Unknown"}]));
+    for gone in [(label, Value::Null), ("/metadata/labels", Value::Null)] {
+        let before = with(std::slice::from_ref(&gone));
+        let marked = with(&[
+            gone.clone(),
+            (MARK, json!("i.1")),
+            (STAMP, json!("4")),
+            ("/spec/unschedulable", json!(true)),
+        ]);
+        let lost = with(&[gone.clone(), unready.clone(), (MARK, json!("i.1"))]);
+        for (operation, old, new) in [
+            ("UPDATE", &before, &marked),
+            ("UPDATE", &marked, &before),
+            ("DELETE", &marked, &Value::Null),
+            ("DELETE", &lost, &Value::Null),
+        ] {
+            let said = judge(policy, &asked(operation), old, new).unwrap();
+            assert!(
+                said.len() == 1 && said.iter().all(|m| m.contains("of one of our pools")),
+                "{operation}: {said:?}"
+            );
+        }
+        // Nor can it give itself the label.
+        let said = judge(policy, &asked("UPDATE"), &before, &worker()).unwrap();
+        assert_eq!(said.len(), 2, "{said:?}");
+    }
 }
 
 #[test]

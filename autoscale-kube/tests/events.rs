@@ -49,6 +49,10 @@ struct Scene {
 }
 
 fn scene(max: u32, user: &str, config: EventConfig) -> Scene {
+    scene_of(2, max, user, config)
+}
+
+fn scene_of(workers: u32, max: u32, user: &str, config: EventConfig) -> Scene {
     let pool = PoolPolicy::builder("web")
         .with_zones(["a", "b"])
         .with_shape("m5.large", 1_930, 7 << 30, 29)
@@ -56,7 +60,7 @@ fn scene(max: u32, user: &str, config: EventConfig) -> Scene {
         .with_max(max)
         .with_pending(Span::from_mins(2));
     let policy = Arc::new(Policy::builder("shop").with_pool(pool).build().unwrap());
-    let world = quick(&policy, 2).unwrap();
+    let world = quick(&policy, workers).unwrap();
     let shop = world.lock().add_workload(Workload::new("shop", 12, 500, 256 << 20));
     let driver = Driver::new(policy, world.ports());
     let server = ApiServer::default();
@@ -127,6 +131,36 @@ async fn growing_and_shrinking_are_told_in_words_that_people_know() {
         assert_eq!(event["metadata"]["namespace"] == "kube-system", kind == "Lease", "{event}");
         assert!(kind == "Lease" || event["regarding"]["uid"].is_string(), "{event}");
     }
+}
+
+#[tokio::test]
+async fn only_pods_that_new_nodes_can_take_are_told_of_them() {
+    let scene = plain(10);
+    scene.ticks(4).await;
+    scene.world.lock().add_workload(Workload::new("huge", 1, 64_000, 1 << 30));
+    scene.world.lock().set_replicas(scene.shop, 30);
+    scene.ticks(4).await;
+    let told = |name: &str| -> BTreeSet<String> {
+        let all = scene.all();
+        let about = all.iter().filter(|event| event["regarding"]["name"].as_str().unwrap().starts_with(name));
+        about.map(|event| event["reason"].as_str().unwrap().to_owned()).collect()
+    };
+    assert!(told("shop").contains("TriggeredScaleUp"), "{:?}", told("shop"));
+    assert_eq!(told("huge"), BTreeSet::from(["NotTriggerScaleUp".to_owned()]));
+}
+
+/// A node is bought because the pool has to have two, while pods wait that no node of it can take.
+#[tokio::test]
+async fn nodes_that_are_bought_for_other_reasons_are_told_to_no_pod() {
+    let scene = scene_of(1, 10, "admin", EventConfig::new("replica-1"));
+    scene.world.lock().set_replicas(scene.shop, 0);
+    let mut elsewhere = Workload::new("elsewhere", 3, 100, 1 << 20);
+    elsewhere.constraints.selector.insert("gpu".to_owned(), "yes".to_owned());
+    scene.world.lock().add_workload(elsewhere);
+    scene.ticks(6).await;
+    assert!(scene.reasons().is_superset(&named(&[("ScaledUpGroup", "Lease")])), "{:?}", scene.reasons());
+    let up = scene.reasons().into_iter().filter(|(reason, _)| reason == "TriggeredScaleUp").count();
+    assert_eq!(up, 0, "{:?}", scene.reasons());
 }
 
 #[tokio::test]

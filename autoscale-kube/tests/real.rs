@@ -3,7 +3,7 @@
 //!
 //! On a real one it works in a namespace of its own, with Node objects of its own and no kubelet behind them, and leaves nothing
 //! behind. It touches no node that it has not made.
-#![cfg(all(feature = "drain", feature = "lease"))]
+#![cfg(all(feature = "drain", feature = "lease", feature = "metrics"))]
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -16,16 +16,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
-use autoscale_core::conformance::{self, DrainerStage, PodTruth, StoreStage, Verdicts};
+use autoscale_core::conformance::{self, DrainerStage, MetricsStage, PodTruth, StoreStage, Verdicts};
 use autoscale_core::data::order::PodRef;
-use autoscale_core::data::view::{Node, Scope};
+use autoscale_core::data::view::{Node, Reading, Scope, SignalQuery};
 use autoscale_core::driver::SystemClock;
-use autoscale_core::ports::{Drainer, StateStore};
-use autoscale_core::words::{NodeName, PodUid};
+use autoscale_core::ports::{Drainer, MetricsSource, StateStore};
+use autoscale_core::words::{Fixed, NodeName, PodUid, PoolName, SignalName, Span};
 use autoscale_kube::Connection;
-use autoscale_kube::drain::{Drain, DrainConfig};
-use autoscale_kube::fake::{ApiServer, ServeOptions};
+use autoscale_kube::drain::{CacheConfig, CachedDrain, Drain, DrainConfig};
+use autoscale_kube::fake::{ApiServer, NodeSpec, ServeOptions, Serving};
 use autoscale_kube::lease::LeaseStore;
+use autoscale_kube::metrics::{KubeMetrics, MetricsConfig};
 use http::{Method, Request};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
@@ -92,6 +93,20 @@ impl Run {
         self.must(Method::GET, path, Value::Null).await["items"].as_array().unwrap().clone()
     }
 
+    /// A node with 4 CPUs and nothing behind it.
+    async fn add_node(&self, labels: Value) -> NodeName {
+        let name = self.next();
+        let mut all = json!({LABEL: self.namespace});
+        all.as_object_mut().unwrap().extend(labels.as_object().unwrap().clone());
+        let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": all}});
+        self.must(Method::POST, "/api/v1/nodes", node).await;
+        let amounts = json!({"cpu": "4", "memory": "16Gi", "pods": "110"});
+        let ready = json!({"status": {"capacity": amounts, "allocatable": amounts,
+            "conditions": [{"type": "Ready", "status": "True", "reason": "Test", "message": ""}]}});
+        self.must(Method::PATCH, &format!("/api/v1/nodes/{name}/status"), ready).await;
+        NodeName::new(name).unwrap()
+    }
+
     /// Takes everything away that the run has made; what was left, for a person, is none.
     async fn clean_up(&self) -> usize {
         let now = json!({"gracePeriodSeconds": 0});
@@ -114,7 +129,24 @@ impl Run {
 
 struct DrainStage {
     run: Run,
-    drain: Arc<Drain>,
+    drain: Arc<dyn Drainer>,
+}
+
+impl DrainStage {
+    fn new(run: &Run) -> Self {
+        let drain = Drain::new(run.connection(), DrainConfig::new(), Arc::new(SystemClock::new()));
+        Self { run: run.clone(), drain: Arc::new(drain) }
+    }
+
+    /// From a cache that answers for whatever is more than one object.
+    async fn cached(run: &Run) -> Self {
+        let mut config = DrainConfig::new();
+        config.page = 1;
+        let drain = Drain::new(run.connection(), config, Arc::new(SystemClock::new()));
+        let cached = CachedDrain::spawn(drain, CacheConfig::new());
+        cached.ready().await;
+        Self { run: run.clone(), drain: Arc::new(cached) }
+    }
 }
 
 #[async_trait]
@@ -124,14 +156,7 @@ impl DrainerStage for DrainStage {
     }
 
     async fn add_node(&self) -> NodeName {
-        let name = self.run.next();
-        let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": {LABEL: self.run.namespace}}});
-        self.run.must(Method::POST, "/api/v1/nodes", node).await;
-        let amounts = json!({"cpu": "4", "memory": "16Gi", "pods": "110"});
-        let ready = json!({"status": {"capacity": amounts, "allocatable": amounts,
-            "conditions": [{"type": "Ready", "status": "True", "reason": "Test", "message": ""}]}});
-        self.run.must(Method::PATCH, &format!("/api/v1/nodes/{name}/status"), ready).await;
-        NodeName::new(name).unwrap()
+        self.run.add_node(json!({})).await
     }
 
     async fn add_pods(&self, node: &NodeName, count: u32, allowed: Option<u32>) -> Vec<PodRef> {
@@ -222,19 +247,73 @@ impl StoreStage for LeaseStage {
     }
 }
 
-/// Both suites; everything is taken away whatever becomes of them.
-async fn conform(config: Config) -> [Verdicts; 2] {
+/// Numbers of the metrics server in memory, asked for over the network.
+struct UsageStage {
+    server: ApiServer,
+    source: Arc<KubeMetrics>,
+    _serving: Serving,
+}
+
+fn query(pool: &str, signal: &str) -> SignalQuery {
+    SignalQuery::new(PoolName::new(pool).unwrap(), SignalName::new(signal).unwrap())
+}
+
+#[async_trait]
+impl MetricsStage for UsageStage {
+    fn source(&self) -> Arc<dyn MetricsSource> {
+        self.source.clone()
+    }
+
+    fn queries(&self) -> [SignalQuery; 3] {
+        [query("web", "cpu"), query("db", "cpu"), query("api", "cpu")]
+    }
+
+    async fn set(&self, query: &SignalQuery, number: Option<(Fixed, Span)>) {
+        match number {
+            None => self.server.clear_usage(query.pool.as_str()),
+            // Of one CPU.
+            Some((share, age)) => {
+                self.server.set_usage_of(query.pool.as_str(), share.as_micros() as u64 / 1_000, 0, age);
+            }
+        }
+    }
+
+    async fn silence(&self) -> bool {
+        self.server.set_metrics_server(true, true);
+        true
+    }
+}
+
+/// What nobody can set on a real server is what the metrics server measured; what pods ask for can be.
+async fn requests_come_back(run: &Run) {
+    let pool = run.next();
+    let node = run.add_node(json!({"autoscale.local/pool": pool})).await;
+    let stage = DrainStage::new(run);
+    // A thousandth of a CPU each, of four.
+    stage.add_pods(&node, 20, None).await;
+    let source = KubeMetrics::new(run.connection(), MetricsConfig::new(), Arc::new(SystemClock::new()));
+    let none = format!("{pool}-none");
+    let samples = source.sample(&[query(&pool, "cpu_requests"), query(&none, "cpu_requests")]).await;
+    let [asked, nothing] = samples.as_slice() else { panic!("{samples:?}") };
+    assert!(
+        matches!(&asked.reading, Reading::Value { value, .. } if *value == Fixed::from_micros(5_000)),
+        "{asked:?}"
+    );
+    assert!(matches!(nothing.reading, Reading::Missing { .. }), "{nothing:?}");
+}
+
+/// All suites; everything is taken away whatever becomes of them.
+async fn conform(config: Config) -> [Verdicts; 3] {
     let run = Run::begin(config).await;
     let local = tokio::task::LocalSet::new();
     let suites = local.spawn_local({
         let run = run.clone();
         async move {
-            let drain =
-                || Arc::new(Drain::new(run.connection(), DrainConfig::new(), Arc::new(SystemClock::new())));
-            let drainer =
-                conformance::drainer(async || DrainStage { run: run.clone(), drain: drain() }).await;
+            let lists = conformance::drainer(async || DrainStage::new(&run)).await;
+            let cached = conformance::drainer(async || DrainStage::cached(&run).await).await;
+            requests_come_back(&run).await;
             let store = conformance::store(async || LeaseStage { run: run.clone(), name: run.next() }).await;
-            [drainer, store]
+            [lists, cached, store]
         }
     });
     let ended = local.run_until(suites).await;
@@ -245,15 +324,13 @@ async fn conform(config: Config) -> [Verdicts; 2] {
     verdicts
 }
 
-#[tokio::test]
-async fn on_a_server_in_memory_over_the_network() {
-    let server = ApiServer::default();
-    server.add_node(autoscale_kube::fake::NodeSpec::new("somebody-elses"));
-    let others = server.object("v1", "Node", "", "somebody-elses").unwrap();
+/// A server in memory, listening, and the way to it by a kubeconfig.
+async fn listening(server: &ApiServer) -> (Serving, Config) {
     server.add_token("secret", "admin");
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let serving = server.serve(listener, ServeOptions::default().with_user(None)).unwrap();
-    let folder = std::env::temp_dir().join(format!("autoscale-kube-{}", std::process::id()));
+    let name = format!("autoscale-kube-{}-{:08x}", std::process::id(), RandomState::new().hash_one(0) as u32);
+    let folder = std::env::temp_dir().join(name);
     std::fs::create_dir_all(&folder).unwrap();
     let path = folder.join("kubeconfig");
     let text = json!({"apiVersion": "v1", "kind": "Config", "current-context": "here",
@@ -264,6 +341,15 @@ async fn on_a_server_in_memory_over_the_network() {
     let kubeconfig = Kubeconfig::read_from(&path).unwrap();
     std::fs::remove_dir_all(&folder).unwrap();
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+    (serving, config)
+}
+
+#[tokio::test]
+async fn on_a_server_in_memory_over_the_network() {
+    let server = ApiServer::default();
+    server.add_node(NodeSpec::new("somebody-elses"));
+    let others = server.object("v1", "Node", "", "somebody-elses").unwrap();
+    let (_serving, config) = listening(&server).await;
     for verdicts in conform(config).await {
         verdicts.assert_all();
     }
@@ -272,10 +358,28 @@ async fn on_a_server_in_memory_over_the_network() {
 }
 
 #[tokio::test]
+async fn what_the_metrics_server_says_comes_over_the_network_too() {
+    let verdicts = conformance::metrics(async || {
+        let server = ApiServer::default();
+        server.set_metrics_server(true, false);
+        let node = |pool: &str| {
+            NodeSpec::new(pool).with_label("autoscale.local/pool", pool).with_allocatable("cpu", "1")
+        };
+        server.add_nodes(["web", "api", "db"].map(node));
+        server.advance(Span::from_secs(5));
+        let (serving, config) = listening(&server).await;
+        let connection = Connection::new(config).unwrap();
+        let source = KubeMetrics::new(connection, MetricsConfig::new(), Arc::new(SystemClock::new()));
+        UsageStage { server, source: Arc::new(source), _serving: serving }
+    });
+    verdicts.await.assert_all();
+}
+
+#[tokio::test]
 async fn on_a_real_server() {
     if std::env::var("AUTOSCALE_TEST_KUBE").as_deref() != Ok("1") {
         println!(
-            "skipped: the contracts of Drainer and StateStore on a real API server. With a kubeconfig of a cluster for tests:\n\
+            "skipped: the contracts of Drainer and StateStore, and what pods ask for, on a real API server. With a kubeconfig of a cluster for tests:\n\
              AUTOSCALE_TEST_KUBE=1 cargo test -p autoscale-kube --test real -- --nocapture"
         );
         return;

@@ -174,6 +174,7 @@ fn show(node: &NodeState) -> Node {
         stamp: node.stamp,
         control_plane: node.control_plane,
         keep: node.keep,
+        attached: None,
         created_at: node.created_at,
         allocatable: node.allocatable,
         extended: node.extended.clone(),

@@ -14,8 +14,8 @@ enum Asked {
     Accepted,
     Gone,
     Blocked(Blocker),
-    /// The whole pass fails: a permission is missing.
-    Failed(Error),
+    /// Who we are, or that we may not: not about this pod alone.
+    Denied(Failure),
     /// It was not sent any more.
     Late,
 }
@@ -43,10 +43,10 @@ pub(super) async fn evict(
             return Asked::Late;
         }
         let path = format!("/api/v1/namespaces/{}/pods/{}/eviction", part(&pod.namespace), part(&pod.name));
-        judge(connection.send(post(&path, &eviction(pod))).await, pod)
+        judge(connection.send(post(&path, &eviction(pod))).await)
     };
     let asked: Vec<Asked> = iter(&order.pods).map(ask).buffered(at_once.max(1)).collect().await;
-    let (mut pass, mut failed) = (EvictPass::default(), None);
+    let (mut pass, mut denials) = (EvictPass::default(), Vec::new());
     for (pod, asked) in order.pods.iter().zip(asked) {
         let uid = pod.uid.clone();
         match asked {
@@ -54,12 +54,19 @@ pub(super) async fn evict(
             Asked::Gone => pass.gone.push(uid),
             Asked::Blocked(blocker) => pass.blocked.push((uid, blocker)),
             Asked::Late => pass.blocked.push((uid, other("the time for this pass was up"))),
-            Asked::Failed(error) => failed = failed.or(Some(error)),
+            Asked::Denied(failure) => {
+                pass.blocked.push((uid, other(&failure.message)));
+                denials.push(failure);
+            }
         }
     }
-    // What some pods were told counts, unless none was told anything.
-    match failed {
-        Some(error) if pass == EvictPass::default() => Err(error),
+    // The pass as a whole fails only where nobody was told anything else: a role may be bound in some namespaces alone.
+    match denials.pop() {
+        Some(failure) if denials.len().saturating_add(1) == order.pods.len() => Err(failure.into_error(
+            &format!("evict the pods on {}", order.node),
+            "create pods/eviction",
+            false,
+        )),
         _ => Ok(pass),
     }
 }
@@ -68,7 +75,7 @@ fn other(why: impl Into<String>) -> Blocker {
     Blocker::Other { why: why.into() }
 }
 
-fn judge(answer: Result<Answer, Silence>, pod: &PodRef) -> Asked {
+fn judge(answer: Result<Answer, Silence>) -> Asked {
     let answer = match answer {
         Ok(answer) => answer,
         // The next look tells whether it has begun to leave.
@@ -84,14 +91,15 @@ fn judge(answer: Result<Answer, Silence>, pod: &PodRef) -> Asked {
         409 if failure.message.contains("UID") => Asked::Gone,
         409 => Asked::Blocked(other(failure.message)),
         429 => Asked::Blocked(budget(&failure).unwrap_or(Blocker::Throttled)),
-        // A namespace that is being deleted takes its pods with it.
-        403 if failure.has_cause("NamespaceTerminating") => Asked::Blocked(other(failure.message)),
-        401 | 403 => {
-            let attempted = format!("evict {}/{}", pod.namespace, pod.name);
-            Asked::Failed(failure.into_error(&attempted, "create pods/eviction", false))
-        }
+        401 => Asked::Denied(failure),
+        403 if is_a_permission(&failure) => Asked::Denied(failure),
         _ => Asked::Blocked(other(failure.message)),
     }
+}
+
+/// The account lacks a permission: unlike a webhook, a policy, or a namespace that is being deleted, which say no to this pod.
+fn is_a_permission(failure: &Failure) -> bool {
+    failure.reason == "Forbidden" && failure.message.contains("cannot create resource \"pods/eviction\"")
 }
 
 /// A pod that is not there, or whose namespace is not: unlike a path that the server does not know.

@@ -1,7 +1,8 @@
 //! [`Drainer`] for Kubernetes: surveys, stamped cordons, evictions by uid through the eviction API.
 //!
 //! It reports facts; which node may go is decided in the core. Its permissions are in `rbac/`: nodes (get, list, patch,
-//! delete), pods (list), pods/eviction (create), budgets (list), controllers, claims and volumes (get, list).
+//! delete), pods (list), pods/eviction (create), budgets and volume attachments (list), controllers, claims and volumes (get,
+//! list).
 //!
 //! [`Drain`] lists for every survey; [`CachedDrain`], for programs that stay up, follows the cluster by watches and lists only what
 //! a step that cannot be taken back may rest on. Its documentation says what that is.
@@ -10,7 +11,26 @@
 //! (`autoscale.local/stamp`). What it reads: the label of the pool (`autoscale.local/pool`), `autoscale.local/keep: "true"`,
 //! which forbids to remove a node, and the annotations of Cluster Autoscaler and Karpenter that say the same of nodes and
 //! pods.
+//!
+//! # Whose pods may go
+//! Pods of ReplicaSets, StatefulSets, DaemonSets, Jobs and ReplicationControllers, as long as these are there. Of any other
+//! controller (workflows, pipelines, operators) nobody here knows whether it makes its pods again, or what is lost when it does: such a
+//! pod holds its node, unless its kind is among [`DrainConfig::trusted_owners`], or the pod is annotated
+//! `cluster-autoscaler.kubernetes.io/safe-to-evict: "true"`. What may not be looked up, or is not there (a controller, a claim, a
+//! bound volume), holds the node too, and says so.
+//!
+//! A volume is where its node affinity says: zones by whatever key a driver has for them, any other key as a label of nodes. Of nodes
+//! that carry our mark it is told how many volumes are still attached to them.
+//!
+//! # How large a cluster may be
+//! Pages of one list come one after another, 500 objects each; nodes, pods and budgets side by side. A survey of 5,000 nodes and
+//! 150,000 pods is 300 pages of pods, and the driver waits 5 seconds for a survey. Where a page takes 50 to 150 ms, [`Drain`] is
+//! therefore for clusters of up to about 15,000 to 50,000 pods: beyond, a survey of everything, which only a scale-down asks for, does
+//! not end in time, and nothing is removed. Pods that wait, and up to 100 nodes that are being drained (four at a time), are asked for by
+//! themselves, whatever the size. [`CachedDrain`] has no such limit: a survey of everything is a few requests there. Either takes about
+//! 1 kB of memory for a pod, and 14 % more while it reads.
 
+mod attached;
 mod budget;
 mod cache;
 mod config;
@@ -19,6 +39,7 @@ mod evict;
 mod meta;
 mod node;
 mod owners;
+mod place;
 mod pod;
 #[cfg(feature = "metrics")]
 mod read;
@@ -37,7 +58,7 @@ use autoscale_core::words::Deadline;
 
 use crate::Connection;
 pub use cache::{CacheConfig, CacheState, CachedDrain};
-pub use config::DrainConfig;
+pub use config::{DrainConfig, OwnerKind};
 #[cfg(feature = "metrics")]
 pub(crate) use read::Reader;
 

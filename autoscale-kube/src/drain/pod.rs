@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::budget::Budgets;
 use super::meta::{Meta, or_default};
 use super::node::Condition;
-use super::owners;
+use super::owners::Controller;
 use super::requests::{Container, requests};
 use super::rules::{Affinity, RawToleration, TopologySpread, constraints};
 use crate::time;
@@ -119,8 +119,7 @@ pub(super) struct Draft {
 /// Whether its controller is there, and where its volumes are.
 #[derive(Clone, Debug)]
 pub(super) struct Open {
-    /// The kind and the uid of its controller, if it is of a kind that is looked up; its name is the pod's.
-    pub(super) owner: Option<(usize, Box<str>)>,
+    pub(super) owner: Option<Controller>,
     /// By name, in the pod's namespace.
     pub(super) claims: Box<[String]>,
 }
@@ -214,7 +213,7 @@ impl RawPod {
         pod.unschedulable_since =
             since.and_then(|c| c.last_transition_time.as_deref()).and_then(time::rfc_3339);
         pod.budgets = budgets.select(&metadata.namespace, &metadata.labels);
-        let owner = owner.and_then(|owner| Some((owners::kind(owner)?, owner.uid.as_str().into())));
+        let owner = owner.map(Controller::of);
         Some(Draft { pod, open: Open { owner, claims: self.claims().collect() } })
     }
 

@@ -1,13 +1,13 @@
 //! What a pod asks of its node beside room.
 
-use autoscale_core::data::view::{Constraints, Operator, Requirement, Spread, Toleration};
+use autoscale_core::data::view::{Constraints, Operator, Pod, Requirement, Spread, Toleration};
 use serde::Deserialize;
 
 use super::meta::{Expression, Meta, Selector, or_default};
 use super::node::effect;
 use super::pod::Spec;
 
-const HOST: &str = "kubernetes.io/hostname";
+pub(super) const HOST: &str = "kubernetes.io/hostname";
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -89,7 +89,7 @@ pub(super) fn constraints(spec: &Spec, meta: &Meta) -> Constraints {
         constraints.affinity = required.node_selector_terms.iter().filter_map(term).collect();
         if constraints.affinity.is_empty() {
             // Terms that say nothing match no node.
-            constraints.affinity = vec![vec![Requirement::new(HOST, Operator::In, [""; 0])]];
+            constraints.affinity = nowhere();
         }
     }
     constraints.tolerations = spec.tolerations.iter().filter_map(toleration).collect();
@@ -97,8 +97,23 @@ pub(super) fn constraints(spec: &Spec, meta: &Meta) -> Constraints {
     constraints
 }
 
+/// Terms that no node meets.
+pub(super) fn nowhere() -> Vec<Vec<Requirement>> {
+    vec![vec![Requirement::new(HOST, Operator::In, [""; 0])]]
+}
+
+/// One more reason why nothing can be said about where a pod may be: it holds its node, and nothing is bought for it.
+pub(super) fn unjudge(pod: &mut Pod, why: &str) {
+    let spread = &mut pod.constraints.spread;
+    let why = match spread {
+        Spread::Unjudged { why: before } => format!("{before}; {why}"),
+        _ => why.to_owned(),
+    };
+    *spread = Spread::Unjudged { why };
+}
+
 /// `None` for a term that says nothing.
-fn term(term: &Term) -> Option<Vec<Requirement>> {
+pub(super) fn term(term: &Term) -> Option<Vec<Requirement>> {
     let fields = term.match_fields.iter().map(|field| {
         // The only field there is: `metadata.name`.
         Requirement::new(HOST, operator(&field.operator), field.values.iter().map(String::as_str))

@@ -16,12 +16,12 @@ use super::config::DrainConfig;
 use super::meta::Page;
 use super::node::RawNode;
 use super::pod::{Draft, Drafts, RawPod};
-use super::{owners, volumes};
+use super::{attached, owners, volumes};
 use crate::connection::{Connection, silent};
 use crate::request::get;
 
 /// Pods of so many nodes are asked for node by node; beyond that all are listed.
-pub(super) const FEW_NODES: usize = 8;
+pub(super) const FEW_NODES: usize = 100;
 
 /// How often a list is begun again whose pages have expired.
 const MAX_STARTS: u32 = 3;
@@ -64,7 +64,7 @@ impl<'a> Survey<'a> {
         let (nodes, budgets, kept_pods) =
             try_join3(self.nodes(cache), self.budgets(scope, cache), kept_pods).await?;
         let listed = nodes.len();
-        let nodes: Vec<Node> = nodes.into_iter().flatten().collect();
+        let mut nodes: Vec<Node> = nodes.into_iter().flatten().collect();
         let kept = match (cache, kept_pods) {
             (Some(cache), Some(at)) => cache.pods(&self, at, scope, &nodes, &budgets).await?,
             _ => None,
@@ -75,9 +75,10 @@ impl<'a> Survey<'a> {
             None => (None, self.pods(scope, &budgets).await?),
         };
         for (cache, drafts) in [(cache, &mut early), (None, &mut late)] {
-            owners::look_up(&self, cache, drafts).await?;
+            owners::look_up(&self, cache, drafts, &self.config.trusted_owners).await?;
             volumes::look_up(&self, cache, drafts).await?;
         }
+        attached::look_up(&self, scope, &mut nodes).await?;
         let mut view = ClusterView::new(self.told().unwrap_or(began), scope.clone());
         view.complete = nodes.len() == listed;
         view.nodes = nodes;

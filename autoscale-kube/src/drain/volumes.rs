@@ -2,22 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use autoscale_core::data::view::{Pod, Spread, Storage};
+use autoscale_core::data::view::{Pod, Storage};
 use autoscale_core::ports::ErrorKind;
-use autoscale_core::words::Zone;
 use serde::Deserialize;
 
 use super::cache::Cache;
 use super::meta::{Meta, or_default};
+use super::place::Place;
 use super::pod::{Drafts, Open};
-use super::rules::NodeSelector;
+use super::rules::{NodeSelector, unjudge};
 use super::survey::Survey;
 use crate::request::part;
 
 /// Up to so many are asked for one by one; beyond that all are listed.
 const FEW: usize = 12;
-
-const HOST: &str = "kubernetes.io/hostname";
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
@@ -55,35 +53,14 @@ struct VolumeAffinity {
     required: Option<NodeSelector>,
 }
 
-/// Where a volume can be attached.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub(super) struct Place {
-    /// Nowhere but on one node.
-    local: bool,
-    /// In these zones; `None` is any.
-    zones: Option<BTreeSet<Zone>>,
-}
-
 impl VolumeSpec {
     pub(super) fn place(&self) -> Place {
-        let mut place = Place { local: self.local.is_some() || self.host_path.is_some(), zones: None };
-        let terms = self.node_affinity.required.iter().flat_map(|required| &required.node_selector_terms);
-        let mut zones = BTreeSet::new();
-        let mut anywhere = false;
-        for term in terms {
-            place.local |= term.match_expressions.iter().any(|e| e.key == HOST);
-            let zone = term.match_expressions.iter().find(|e| e.key.ends_with("/zone") && e.operator == "In");
-            match zone {
-                Some(found) => zones.extend(found.values.iter().filter_map(|zone| Zone::new(zone).ok())),
-                None => anywhere = true,
-            }
-        }
-        place.zones = Some(zones).filter(|zones| !anywhere && !zones.is_empty());
-        place
+        let on_a_disk = self.local.is_some() || self.host_path.is_some();
+        Place::of(on_a_disk, self.node_affinity.required.as_ref())
     }
 }
 
-/// Fills in the zones of pods' volumes, and whether they are local to a node. A pod of whose volumes nothing can be said is
+/// Fills in where pods' volumes can be attached, and whether they are local to a node. A pod of whose volumes nothing can be said is
 /// not judged: it holds its node, and nothing is bought for it.
 pub(super) async fn look_up(
     survey: &Survey<'_>,
@@ -113,34 +90,33 @@ pub(super) async fn look_up(
     for (pod, open) in drafts.iter_mut().filter(|(_, open)| !open.claims.is_empty()) {
         match &places {
             Ok(places) => settle(pod, open, places),
-            Err(why) => pod.constraints.spread = Spread::Unjudged { why: format!("its volumes: {why}") },
+            Err(why) => unjudge(pod, &format!("its volumes: {why}")),
         }
     }
     Ok(())
 }
 
-pub(super) type Places = BTreeMap<(String, String), Place>;
+/// By namespace and name of the claim; `None` for one that is bound to a volume which is not there.
+pub(super) type Places = BTreeMap<(String, String), Option<Place>>;
 
 fn settle(pod: &mut Pod, open: &Open, places: &Places) {
-    let mut zones: Option<BTreeSet<Zone>> = None;
     for claim in &open.claims {
-        let Some(place) = places.get(&(pod.namespace.clone(), claim.clone())) else {
-            pod.constraints.spread = Spread::Unjudged { why: format!("there is no claim {claim}") };
-            continue;
-        };
-        if place.local {
-            pod.storage = Storage::Local;
+        match places.get(&(pod.namespace.clone(), claim.clone())) {
+            None => unjudge(pod, &format!("there is no claim {claim}")),
+            Some(None) => unjudge(pod, &format!("there is no volume of its claim {claim}")),
+            Some(Some(place)) => {
+                if place.is_local() {
+                    pod.storage = Storage::Local;
+                }
+                if !place.narrow(&mut pod.constraints) {
+                    unjudge(pod, "its volumes can be in too many places");
+                }
+            }
         }
-        zones = match (zones, &place.zones) {
-            (Some(before), Some(these)) => Some(before.intersection(these).cloned().collect()),
-            (None, Some(these)) => Some(these.clone()),
-            (before, None) => before,
-        };
     }
-    pod.constraints.volume_zones = zones.map(|zones| zones.into_iter().collect());
 }
 
-/// Each claim that exists, and where its volume can be attached; one that is not bound yet anywhere.
+/// Each claim that exists, and where its volume can be attached: one that is not bound yet anywhere.
 async fn places(
     survey: &Survey<'_>,
     wanted: &BTreeSet<(String, String)>,
@@ -169,34 +145,9 @@ async fn places(
     };
     let volumes: BTreeMap<String, Place> =
         volumes.into_iter().map(|volume| (volume.metadata.name, volume.spec.place())).collect();
-    let place = |claim: &RawClaim| volumes.get(&claim.spec.volume_name).cloned().unwrap_or_default();
+    let place = |claim: &RawClaim| match claim.spec.volume_name.as_str() {
+        "" => Some(Place::default()),
+        bound => volumes.get(bound).cloned(),
+    };
     Ok(claims.iter().map(|claim| (key(&claim.metadata), place(claim))).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn places_are_read_from_the_affinity_of_volumes() {
-        let zones = |names: &[&str]| Some(names.iter().map(|name| Zone::new(name).unwrap()).collect());
-        let term = |key: &str, value: &str| {
-            format!(r#"{{"matchExpressions":[{{"key":"{key}","operator":"In","values":["{value}"]}}]}}"#)
-        };
-        let required =
-            |terms: &str| format!(r#"{{"nodeAffinity":{{"required":{{"nodeSelectorTerms":[{terms}]}}}}}}"#);
-        let (a, b) = (term("topology.kubernetes.io/zone", "a"), term("topology.ebs.csi.aws.com/zone", "b"));
-        for (spec, local, expected) in [
-            ("{}".to_owned(), false, None),
-            (required(&a), false, zones(&["a"])),
-            (required(&format!("{a},{b}")), false, zones(&["a", "b"])),
-            (required(&format!("{a},{}", term("other", "x"))), false, None),
-            (required(&term(HOST, "n1")), true, None),
-            (r#"{"local":{"path":"/mnt"}}"#.to_owned(), true, None),
-            (r#"{"hostPath":{"path":"/mnt"}}"#.to_owned(), true, None),
-        ] {
-            let spec: VolumeSpec = serde_json::from_str(&spec).unwrap();
-            assert_eq!(spec.place(), Place { local, zones: expected });
-        }
-    }
 }

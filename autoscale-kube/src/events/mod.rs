@@ -2,8 +2,8 @@
 //!
 //! | reason | on | when |
 //! |---|---|---|
-//! | `TriggeredScaleUp` | pod that waits | nodes are bought for pods that wait |
-//! | `NotTriggerScaleUp` | pod that waits | none is bought: why, for each pool |
+//! | `TriggeredScaleUp` | pod that waits | nodes are bought for pods that wait, and as far as is known it may be on one of them |
+//! | `NotTriggerScaleUp` | pod that waits | none is bought that it may be on: why, for each pool |
 //! | `ScaledUpGroup` | the pools' object | an instance was launched |
 //! | `FailedToScaleUpGroup` | the pools' object | a launch was refused |
 //! | `ScaleDown` | node; the pools' object; pod | it was chosen, with pods on it; its instance is ended; the pod was evicted |
@@ -14,8 +14,8 @@
 //! of the record, or any other that [`EventConfig`] names.
 //!
 //! Events are for people: best effort, and never a part of a decision. [`Events::tell`] returns at once. What comes too fast, too
-//! often or while the API server does not answer is dropped and counted ([`Events::counts`]); the same event again is counted
-//! as a series. One that the API server does not have any more is written anew.
+//! often or while the API server does not answer is dropped and counted ([`Events::counts`]), and so is what could be told of more than
+//! 1,000 pods that wait; the same event again is counted as a series. One that the API server does not have any more is written anew.
 //!
 //! This crate does not see the driver's report; its rounds are handed over field by field:
 //!
@@ -36,6 +36,7 @@ mod book;
 mod config;
 mod request;
 mod told;
+mod waiting;
 
 use std::future::Future;
 use std::pin::pin;
@@ -113,7 +114,9 @@ impl Events {
     /// Tells of one round. It waits for nothing and cannot fail.
     pub fn tell(&self, facts: &RoundFacts<'_>) {
         let mut book = self.shared.book.lock().unwrap_or_else(PoisonError::into_inner);
-        let (writes, mut dropped) = book.take(told::of_round(facts), self.shared.clock.boot());
+        let (round, beyond) = told::of_round(facts);
+        let (writes, mut dropped) = book.take(round, self.shared.clock.boot());
+        dropped += beyond;
         for write in writes {
             // Counted before it is in the queue: `idle` must not miss it.
             self.shared.counts.send_modify(|(_, waiting)| *waiting += 1);

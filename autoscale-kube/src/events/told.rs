@@ -5,7 +5,8 @@ use autoscale_core::data::order::{Answer, Cordoned, Effect, Order, Outcome, PodR
 use autoscale_core::data::record::{Op, OpKind, Record, RemoveState};
 use autoscale_core::data::view::{Cluster, View};
 use autoscale_core::words::{InstanceId, NodeName, NodeUid, one_line};
-use std::collections::BTreeMap;
+
+use super::waiting;
 
 /// The API server refuses longer notes, in bytes.
 const MAX_NOTE: usize = 1_024;
@@ -67,7 +68,7 @@ pub(super) struct Told {
     pub(super) same: Option<String>,
 }
 
-fn told(reason: &'static str, action: &'static str, regarding: Regarding, note: &str) -> Told {
+pub(super) fn told(reason: &'static str, action: &'static str, regarding: Regarding, note: &str) -> Told {
     Told { warning: false, reason, action, regarding, related: None, note: fitting(note), same: None }
 }
 
@@ -82,8 +83,9 @@ fn fitting(note: &str) -> String {
     note
 }
 
-/// Everything of a round that is worth an event: what failed first, then what was done, then what waits.
-pub(super) fn of_round(facts: &RoundFacts<'_>) -> Vec<Told> {
+/// Everything of a round that is worth an event: what failed first, then what was done, then what waits; and how many pods wait
+/// beyond those of which anything is told.
+pub(super) fn of_round(facts: &RoundFacts<'_>) -> (Vec<Told>, u64) {
     let cluster = facts.view.cluster().known();
     let mut all: Vec<Told> = facts.outcomes.iter().flat_map(|outcome| of_outcome(facts, outcome)).collect();
     if facts.stored.is_some() {
@@ -91,8 +93,9 @@ pub(super) fn of_round(facts: &RoundFacts<'_>) -> Vec<Told> {
     }
     // A stable order: warnings first, else as they happened.
     all.sort_by_key(|told| !told.warning);
-    all.extend(cluster.into_iter().flat_map(|cluster| of_waiting(facts, cluster)));
-    all
+    let (waiting, beyond) = cluster.map(|cluster| waiting::of_waiting(facts, cluster)).unwrap_or_default();
+    all.extend(waiting);
+    (all, beyond)
 }
 
 fn op<'a>(facts: &RoundFacts<'a>, effect: &Effect) -> Option<&'a Op> {
@@ -103,7 +106,7 @@ fn node((name, uid): (&NodeName, &NodeUid)) -> Regarding {
     Regarding::Node { name: name.to_string(), uid: uid.to_string() }
 }
 
-fn pod(namespace: &str, name: &str, uid: &str) -> Regarding {
+pub(super) fn pod(namespace: &str, name: &str, uid: &str) -> Regarding {
     Regarding::Pod { namespace: namespace.to_owned(), name: name.to_owned(), uid: uid.to_owned() }
 }
 
@@ -213,32 +216,8 @@ fn place(facts: &RoundFacts<'_>, instance: &InstanceId) -> Option<usize> {
     facts.view.node_of(listing.find(instance)?)
 }
 
-/// Pods that wait: for which pools something is bought now, or why nothing is.
-fn of_waiting(facts: &RoundFacts<'_>, cluster: &Cluster) -> Vec<Told> {
-    let mut bought: BTreeMap<&str, u32> = BTreeMap::new();
-    for action in facts.explanation.actions.iter().filter(|_| facts.stored.is_some()) {
-        if let Action::Launch { pool, replaces: None, .. } = action {
-            *bought.entry(pool.as_str()).or_default() += 1;
-        }
-    }
-    let (reason, note, same) = if bought.is_empty() {
-        let (note, codes) = holds(facts.explanation);
-        ("NotTriggerScaleUp", format!("no node is bought for it now: {note}"), Some(codes))
-    } else {
-        let pools: Vec<String> = bought.iter().map(|(pool, nodes)| format!("{pool} +{nodes}")).collect();
-        ("TriggeredScaleUp", format!("nodes are bought for the pods that wait: {}", pools.join(", ")), None)
-    };
-    let waiting =
-        cluster.unbound().iter().filter(|seat| cluster.class(seat).is_some_and(|class| class.waits()));
-    let each = waiting.flat_map(|seat| {
-        let namespace = cluster.class(seat).map(|class| class.namespace.as_str()).unwrap_or_default();
-        cluster.names(seat).iter().map(move |name| pod(namespace, &name.name, name.uid.as_str()))
-    });
-    each.map(|about| Told { same: same.clone(), ..told(reason, "ScaleUp", about, &note) }).collect()
-}
-
 /// Why pools are left as they are, in words and in codes.
-fn holds(explanation: &Explanation) -> (String, String) {
+pub(super) fn holds(explanation: &Explanation) -> (String, String) {
     let (mut words, mut codes) = (Vec::new(), Vec::new());
     for report in &explanation.pools {
         let Verdict::Hold(holds) = &report.verdict else { continue };

@@ -16,6 +16,9 @@ pub(super) enum Task {
     Budget(Key),
     /// Taints of a node, and the pods that do not bear them.
     Node(String),
+    /// Volumes of the pods on a node.
+    Attach(String),
+    Detach(String),
     Schedule,
 }
 

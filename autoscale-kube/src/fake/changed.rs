@@ -69,6 +69,7 @@ impl World {
         if freed.is_some() && is.as_ref().is_none_or(|is| is.finished) {
             self.make_room();
         }
+        self.attach_later(was.as_ref(), is.as_ref());
         let (Some(is), Some(pod)) = (is, new) else {
             self.scheduler.leave(key);
             return;
@@ -147,6 +148,8 @@ impl World {
             Task::DaemonSet(key) => self.spread_daemon(&key),
             Task::Budget(key) => self.count_budget(&key),
             Task::Node(name) => self.taint_node(&name),
+            Task::Attach(node) => self.attach(&node),
+            Task::Detach(node) => self.detach(&node),
             Task::Schedule => self.schedule(),
         }
     }

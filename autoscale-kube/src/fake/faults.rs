@@ -21,6 +21,8 @@ pub enum Trouble {
     Internal,
     /// 503.
     Unavailable,
+    /// 403 that is no question of permissions: an admission webhook denied it, with these words.
+    Denied(String),
     /// 410, as for a list that cannot be continued any more, or an old resource version.
     Expired,
     /// It is carried out, and half of the answer arrives.

@@ -138,6 +138,12 @@ impl Refusal {
         Self::new(500, "InternalError", text, json!({"causes": [{"message": message}]}))
     }
 
+    /// As an admission webhook says no that gives words alone.
+    pub(super) fn denied(why: &str) -> Box<Self> {
+        let message = format!("admission webhook \"guard.example.org\" denied the request: {why}");
+        Self::new(403, "Forbidden", message, Value::Null)
+    }
+
     pub(super) fn unavailable() -> Box<Self> {
         let message = "the server is currently unable to handle the request";
         let mut refusal = Self::new(503, "ServiceUnavailable", message, json!({"retryAfterSeconds": 1}));

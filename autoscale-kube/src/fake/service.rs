@@ -141,6 +141,7 @@ impl Front {
             }
             Some(Trouble::Internal) => Some(Refusal::internal("the fake was told to fail")),
             Some(Trouble::Unavailable) => Some(Refusal::unavailable()),
+            Some(Trouble::Denied(why)) => Some(Refusal::denied(why)),
             Some(Trouble::Expired) if call.query.contains("continue=") => {
                 Some(super::list::expired_token(&later(&call.query)))
             }

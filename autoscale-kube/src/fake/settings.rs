@@ -24,6 +24,8 @@ pub struct Settings {
     pub definition: Span,
     /// How long a list can be continued.
     pub continue_for: Span,
+    /// How long after its pod is gone a volume is detached from the node.
+    pub detach: Span,
 }
 
 impl Default for Settings {
@@ -39,6 +41,7 @@ impl Default for Settings {
             node_grace: Span::from_secs(40),
             definition: Span::ZERO,
             continue_for: Span::from_secs(300),
+            detach: Span::from_secs(5),
         }
     }
 }
@@ -83,6 +86,13 @@ impl Settings {
     #[must_use]
     pub const fn with_node_boot(mut self, span: Span) -> Self {
         self.node_boot = span;
+        self
+    }
+
+    /// Lets volumes take their time to be detached.
+    #[must_use]
+    pub const fn with_detach(mut self, span: Span) -> Self {
+        self.detach = span;
         self
     }
 

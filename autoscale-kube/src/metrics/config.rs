@@ -74,7 +74,8 @@ pub enum Extent {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct MetricsConfig {
-    /// The label whose value is the pool of a node; default `autoscale.local/pool`, as in a survey.
+    /// The label whose value is the pool of a node; default `autoscale.local/pool`, as in a survey. A value that is no name of
+    /// a pool is as good as none.
     pub pool_label: String,
     /// How many objects one answer of a list has at most; default 500.
     pub page: u32,
@@ -118,7 +119,8 @@ impl MetricsConfig {
         self
     }
 
-    /// Another label for pools, such as one that the machine image sets already.
+    /// Another label for pools, such as one that the machine image sets already. Nodes with a value that is no name of a pool,
+    /// such as `Workers_A`, count for no pool.
     #[must_use]
     pub fn with_pool_label(mut self, label: impl Into<String>) -> Self {
         self.pool_label = label.into();

@@ -35,7 +35,9 @@
 //!   addresses are refused, loopback ones unless they are allowed: after the name was resolved, and what was judged is what is
 //!   connected to. No redirections, no proxies, no repeats.
 //! - **Login**: a token, a token in a file that is renewed, or a user's name and password; besides, a certificate. It is sent to the one
-//!   origin that was configured. Tokens, passwords and keys are overwritten when they are dropped, and no text of this module shows one.
+//!   origin that was configured. No text of this module shows a
+//!   token, a password or a key. What this module keeps of them, and its own copies on the way to a request, is overwritten when it is
+//!   dropped; the copies of the HTTP and TLS libraries (headers, the key of a certificate) are not.
 //! - **Queries** are static text; [`Signal`] says how a pool gets into one. Each text is sent once in a sample, whatever the
 //!   number of pools that it answers for; eight at a time.
 //! - **History**: [`Prometheus::history`].

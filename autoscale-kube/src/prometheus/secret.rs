@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-/// A password, a token or a private key. It is overwritten when it is dropped, and has neither `Debug` nor `Display` nor
+/// A password, a token or a private key. This copy is overwritten when it is dropped; it has neither `Debug` nor `Display` nor
 /// `Serialize`: what holds it has to leave it out.
 #[derive(Clone)]
 #[allow(missing_debug_implementations, reason = "it must not be shown")]

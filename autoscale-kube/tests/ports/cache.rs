@@ -377,6 +377,25 @@ async fn it_recovers_from_whatever_goes_wrong() {
     }
 }
 
+/// How often all nodes were listed from the first page on, until a watch that failed so often goes well.
+async fn lists_until_well(failures: u32) -> usize {
+    let server = ApiServer::default();
+    server.add_nodes((0..6).map(|at| NodeSpec::new(format!("n{at}"))));
+    let watches = Requests::any().verb("watch").resource("nodes");
+    server.add_fault(Fault::new("down", watches, Trouble::Unavailable).times(failures));
+    let both = both(server, 2, hasty());
+    recovered(&both).await;
+    let log = both.server.log();
+    log.iter().filter(|e| e.verb == "list" && e.resource == "nodes" && !e.query.contains("continue=")).count()
+}
+
+#[tokio::test]
+async fn a_new_list_is_as_good_as_the_first_one() {
+    for (failures, lists) in [(0, 1), (3, 1), (4, 2), (7, 2), (8, 3), (11, 3)] {
+        assert_eq!(lists_until_well(failures).await, lists, "{failures} failures of its watch");
+    }
+}
+
 #[tokio::test]
 async fn a_watch_that_ends_or_falls_silent_is_begun_again() {
     let both = lagging(&[], patient()).await;

@@ -7,9 +7,11 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod attachments;
 mod cache;
 mod drain;
 mod lease;
 mod metrics;
 mod rbac;
 mod survey;
+mod unjudged;

@@ -5,7 +5,7 @@ use autoscale_core::data::order::{Blocker, EvictOrder};
 use autoscale_core::data::view::{Eviction, Scope, Spread, Storage};
 use autoscale_core::ports::ErrorKind;
 use autoscale_core::words::Span;
-use autoscale_kube::fake::{ApiServer, Fault, Requests, Trouble};
+use autoscale_kube::fake::{ApiServer, Fault, Permission, Requests, Trouble};
 use serde_json::json;
 
 use super::drain::Stage;
@@ -49,6 +49,24 @@ async fn one_request_for_500_objects() {
 }
 
 #[tokio::test]
+async fn a_drain_of_some_nodes_does_not_list_the_pods_of_all_others() {
+    let stage = stage();
+    let names =
+        stage.server.add_nodes((0..120).map(|at| autoscale_kube::fake::NodeSpec::new(format!("n{at}"))));
+    assert_eq!(names.len(), 120);
+    for (nodes, alone, whole) in [(10, 10, 0), (100, 100, 0), (101, 0, 1)] {
+        stage.server.clear_log();
+        let named = (0..nodes).map(|at| autoscale_core::words::NodeName::new(format!("n{at}")).unwrap());
+        stage.drainer().survey(&Scope::Nodes(named.collect())).await.unwrap();
+        let log = stage.server.log();
+        let pods: Vec<&str> = log.iter().filter(|e| e.resource == "pods").map(|e| e.query.as_str()).collect();
+        let of_one = pods.iter().filter(|query| query.contains("spec.nodeName%3Dn")).count();
+        let of_all = pods.iter().filter(|query| !query.contains("spec.nodeName")).count();
+        assert_eq!((of_one, of_all), (alone, whole), "{nodes} nodes: {pods:?}");
+    }
+}
+
+#[tokio::test]
 async fn answers_that_are_cut_or_lost_are_no_empty_clusters() {
     for trouble in [
         Trouble::Truncated,
@@ -81,6 +99,7 @@ async fn evictions_that_go_wrong_are_told_one_by_one() {
         (Trouble::AnswerLost, "other"),
         (Trouble::Truncated, "other"),
         (Trouble::FailureAsSuccess, "other"),
+        (Trouble::Denied("not today".to_owned()), "other"),
         (Trouble::TooMany(3), "throttled"),
     ] {
         let stage = stage();
@@ -97,6 +116,38 @@ async fn evictions_that_go_wrong_are_told_one_by_one() {
         assert_eq!(found, expected, "{trouble:?}: {pass:?}");
         assert_eq!(pass.accepted.len(), 2, "{trouble:?}");
     }
+}
+
+/// A no to some pods is told of these pods; only a permission that is missing for all of them is one for the whole pass.
+#[tokio::test]
+async fn who_denies_an_eviction_is_told_from_a_missing_permission() {
+    let stage = stage();
+    let node = stage.add_node().await;
+    let pods = stage.add_pods(&node, 2, None).await;
+    let webhook = Trouble::Denied("not today".to_owned());
+    let evictions = Requests::any().resource("pods/eviction");
+    stage.server.add_fault(Fault::new("webhook", evictions, webhook).times(2));
+    let pass = stage.drainer().evict(&EvictOrder::new(node.clone(), pods.clone())).await.unwrap();
+    let told = |why: &str| {
+        pass.blocked
+            .iter()
+            .filter(|(_, by)| matches!(by, Blocker::Other { why: said } if said.contains(why)))
+            .count()
+    };
+    assert_eq!((told("not today"), pass.accepted.len()), (2, 0), "{pass:?}");
+    let permission = Permission::new("create", "", "pods/eviction");
+    stage.server.deny("admin", permission);
+    let error = stage.drainer().evict(&EvictOrder::new(node.clone(), pods.clone())).await.unwrap_err();
+    assert_eq!(*error.kind(), ErrorKind::Denied { action: "create pods/eviction".to_owned() }, "{error}");
+    // One of them is gone meanwhile: the other is told all the same.
+    let first = Requests::any().resource("pods/eviction").name(&pods[0].name);
+    stage.server.add_fault(Fault::new("slow", first, Trouble::TooMany(1)));
+    let pass = stage.drainer().evict(&EvictOrder::new(node, pods.clone())).await.unwrap();
+    assert_eq!(pass.blocked.len(), 2, "{pass:?}");
+    assert!(
+        matches!(&pass.blocked[1], (uid, Blocker::Other { why }) if *uid == pods[1].uid && why.contains("cannot create resource")),
+        "{pass:?}"
+    );
 }
 
 #[tokio::test]

@@ -31,11 +31,12 @@ pub(crate) enum Verdict {
 /// The verdicts of all nodes, by name.
 pub(crate) fn judge(
     policy: Option<Policy>,
+    label: &str,
     cluster: ClusterView,
     now: Timestamp,
 ) -> Result<Vec<Judged>, Box<dyn Error>> {
     let policy = policy.map_or_else(|| policy_of(&cluster.nodes), Ok)?;
-    let mut judged: Vec<Judged> = cluster.nodes.iter().map(|node| outside(node, &policy)).collect();
+    let mut judged: Vec<Judged> = cluster.nodes.iter().map(|node| outside(node, label, &policy)).collect();
     let (inc, write) = (Inc::new("explain")?, WriteId::new("explain")?);
     let record = Record::founding(Fingerprint::of(policy.cluster(), ""), inc, write.clone(), now);
     let tick = Tick::new(HolderId::new("explain")?, write, Span::ZERO);
@@ -70,10 +71,13 @@ fn verdict(report: &NodeReport, at: Option<usize>) -> Verdict {
 }
 
 /// What is said of a node that no pool of the policy has; a pool says more of its own.
-fn outside(node: &Node, policy: &Policy) -> Judged {
+fn outside(node: &Node, label: &str, policy: &Policy) -> Judged {
     let why = match &node.pool {
         _ if node.control_plane => (Held::ControlPlane.code(), Held::ControlPlane.to_string()),
-        None => ("no_pool", "it has no label of a pool".to_owned()),
+        None => match node.labels.get(label) {
+            None => ("no_pool", "it has no label of a pool".to_owned()),
+            Some(value) => ("no_pool", format!("its pool {value:?} is no name of a pool")),
+        },
         Some(pool) if policy.pool(pool).is_none() => ("no_pool", format!("the policy has no pool {pool}")),
         Some(_) => ("not_judged", "its pool says nothing about it".to_owned()),
     };

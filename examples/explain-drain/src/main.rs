@@ -53,7 +53,7 @@ async fn run(args: &Args) -> Result<bool, Box<dyn Error>> {
     let cluster = drain.survey(&Scope::Everything).await?;
     // The API server's own time: how young a node is does not depend on this machine's clock.
     let (now, complete) = (cluster.at, cluster.complete);
-    let mut judged = judge::judge(policy, cluster, now)?;
+    let mut judged = judge::judge(policy, &args.pool_label, cluster, now)?;
     if let Some(name) =
         args.nodes.iter().find(|name| !judged.iter().any(|judged| judged.node.as_str() == **name))
     {

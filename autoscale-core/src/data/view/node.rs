@@ -69,6 +69,11 @@ pub struct Node {
     pub control_plane: bool,
     /// Whether an annotation forbids to remove it.
     pub keep: bool,
+    /// How many volumes are attached to it, those that are being attached or detached counted too; `None` where that was not
+    /// looked up. A [`Drainer`](crate::ports::Drainer) that can tell tells it of the nodes in the scope that carry our mark: a node that is
+    /// ended with a volume attached keeps the volume from its next node for minutes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attached: Option<u32>,
     /// When the Node object was made, by the API server's clock.
     pub created_at: Timestamp,
     /// What it offers to pods.
@@ -97,6 +102,7 @@ impl Node {
             stamp: None,
             control_plane: false,
             keep: false,
+            attached: None,
             created_at,
             allocatable,
             extended: Extended::none(),

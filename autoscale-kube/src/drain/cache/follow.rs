@@ -56,7 +56,8 @@ pub(super) enum Broken {
 /// Follows one kind for good, from the moment it is wanted.
 pub(super) async fn follow<K: Kind>(mirror: Arc<Mirror<K>>, wire: Wire) {
     mirror.wanted().await;
-    let mut failures: u32 = 0;
+    // Tries in a row that came to nothing say how long to wait; those since the last whole list, whether to list again.
+    let (mut failures, mut since_list): (u32, u32) = (0, 0);
     loop {
         let before = mirror.version();
         let ended = match before {
@@ -66,7 +67,10 @@ pub(super) async fn follow<K: Kind>(mirror: Arc<Mirror<K>>, wire: Wire) {
         // A watch that came no further was no use, whatever its end.
         let further = mirror.version() > before;
         match ended {
-            Ok(()) if before.is_none() => continue,
+            Ok(()) if before.is_none() => {
+                since_list = 0;
+                continue;
+            }
             Ok(()) => failures = if further { 0 } else { failures.saturating_add(1) },
             Err(Broken::Expired(why)) => {
                 failures = failures.saturating_add(1);
@@ -75,8 +79,9 @@ pub(super) async fn follow<K: Kind>(mirror: Arc<Mirror<K>>, wire: Wire) {
             }
             Err(Broken::Failed(why)) => {
                 failures = if further { 1 } else { failures.saturating_add(1) };
+                since_list = if further { 1 } else { since_list.saturating_add(1) };
                 mirror.trouble(Some(why));
-                if failures >= MAX_FAILURES {
+                if since_list >= MAX_FAILURES {
                     mirror.lose();
                 }
             }

@@ -12,9 +12,10 @@ use crate::drain::config::DrainConfig;
 use crate::drain::meta::{Bare, Meta};
 use crate::drain::node::RawNode;
 use crate::drain::owners;
+use crate::drain::place::Place;
 use crate::drain::pod::{Draft, RawPod};
 use crate::drain::survey::NOT_ENDED;
-use crate::drain::volumes::{Place, RawClaim, RawVolume};
+use crate::drain::volumes::{RawClaim, RawVolume};
 
 /// One kind of objects.
 pub(super) trait Kind: Debug + Send + Sync + 'static {

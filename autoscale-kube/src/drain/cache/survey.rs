@@ -13,9 +13,10 @@ use super::mirror::{Key, Mirror};
 use crate::drain::budget::{Budgets, RawBudget};
 use crate::drain::meta::{Bare, Page};
 use crate::drain::owners::{Names, Uids};
+use crate::drain::place::Place;
 use crate::drain::pod::Drafts;
 use crate::drain::survey::{FEW_NODES, Survey};
-use crate::drain::volumes::{Place, Places};
+use crate::drain::volumes::Places;
 
 /// How new facts have to be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -151,7 +152,7 @@ impl Cache {
         };
         let mut places = Places::new();
         for ((namespace, name), bound) in claims {
-            let place = volume(&bound)?.unwrap_or_default();
+            let place = if bound.is_empty() { Some(Place::default()) } else { volume(&bound)? };
             places.insert((namespace.into(), name.into()), place);
         }
         survey.note(claimed.min(volumes));

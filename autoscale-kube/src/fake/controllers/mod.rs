@@ -1,5 +1,6 @@
-//! The controllers that make pods and make them again.
+//! The controllers that make pods and make them again, and the one that attaches their volumes.
 
+mod attachments;
 mod daemons;
 mod deployments;
 mod replicas;
