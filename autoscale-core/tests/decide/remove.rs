@@ -187,6 +187,28 @@ fn terminating_has_no_way_back() {
 }
 
 #[test]
+fn a_node_is_ended_once_its_volumes_are_detached_or_its_time_is_up() {
+    let (mut lab, id) = removing();
+    lab.perform();
+    lab.tick();
+    lab.perform();
+    for (attached, secs, ending) in [
+        (Some(2), 0, false),
+        (Some(1), 60, false),
+        (Some(0), 60, true),
+        (None, 60, true),
+        (Some(1), 361, true),
+    ] {
+        let mut lab = lab.clone();
+        lab.node_of(&id).attached = attached;
+        lab.wait(secs);
+        lab.tick();
+        let state = lab.remove_state(&id);
+        assert_eq!(matches!(state, Some(RemoveState::Terminating { .. })), ending, "{attached:?}: {state:?}");
+    }
+}
+
+#[test]
 fn a_refusal_for_good_parks_and_others_go_on() {
     let (mut lab, id) = removing();
     lab.perform();

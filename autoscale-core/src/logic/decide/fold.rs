@@ -454,7 +454,9 @@ fn drain(work: &Work<'_>, scene: &Scene<'_>, pool: &PoolPolicy, op: &Op, remove:
     }
     let empty =
         mutant::on(Mutant::TerminateBeforeEmpty) || surveyed && cluster.evictable(at).next().is_none();
-    if remove.state == RemoveState::Cordoned && empty && scene.listing.is_some() {
+    // A volume that is still attached when its node ends is kept from the pod's next node for minutes.
+    let detached = node.attached.is_none_or(|volumes| volumes == 0) || work.now >= remove.deadline;
+    if remove.state == RemoveState::Cordoned && empty && detached && scene.listing.is_some() {
         let serving = scene.counts(&work.next, &pool.name).serving;
         return if interruption
             || serving >= pool.min
