@@ -1,0 +1,122 @@
+//! Pods wait, machines are bought, join, idle and go; a spot machine is taken back.
+
+use std::sync::atomic::Ordering;
+
+use k3s_lambda::function::Failed;
+use serde_json::{Value, json};
+
+use crate::house::House;
+use crate::wire::Fault;
+
+fn interruption(id: &str, instance: &str) -> Value {
+    json!({"id": id, "source": "aws.ec2", "detail-type": "EC2 Spot Instance Interruption Warning",
+        "detail": {"instance-id": instance, "instance-action": "terminate"}})
+}
+
+#[tokio::test(start_paused = true)]
+async fn pods_wait_and_machines_come_and_go() {
+    let mut house = House::new().await;
+    house.deploy();
+    house.until("the least number of workers", 12, |house| house.running().len() == 1).await;
+    assert_eq!(*house.asked.lock().unwrap(), ["10.0.0.7".parse::<std::net::IpAddr>().unwrap()], "one connection");
+    // More than one machine holds.
+    house.scale(3).await;
+    house.until("machines for pods", 8, |house| house.running().len() == 3).await;
+    house.until("pods that run", 4, |house| house.server.waiting().is_empty()).await;
+    let zones: std::collections::BTreeSet<String> =
+        house.machines().into_iter().map(|machine| machine.1).collect();
+    assert_eq!(zones.len(), 2, "all in one zone");
+    // Quiet: nothing more is bought.
+    for _ in 0..5 {
+        house.tick().await;
+    }
+    assert_eq!(house.machines().len(), 3);
+    // The process is another one from here on.
+    house.restart().await;
+    house.scale(1).await;
+    house.busy.store(5, Ordering::SeqCst);
+    house.until("idle machines are gone", 40, |house| house.running().len() == 1).await;
+    house.until("the pod runs", 6, |house| house.server.waiting().is_empty()).await;
+    let nodes = house.server.objects("v1", "Node");
+    assert_eq!(nodes.len(), 2, "a node without a machine: {nodes:?}");
+    assert_eq!(house.machines().len(), 3, "bought and given back again");
+    // CloudWatch was told what there is.
+    let told = house.told.lock().unwrap();
+    let wanted = |line: &&Value| line["autoscale_wanted_nodes"].is_number();
+    assert!(told.iter().filter(wanted).all(|line| line["pool"] == "workers" && line["cluster"] == "shop"));
+    let last = told.iter().rfind(wanted).expect("never told");
+    assert_eq!(last["autoscale_wanted_nodes"], 1.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_machine_that_is_taken_back_is_replaced() {
+    let house = House::new().await;
+    house.deploy();
+    house.until("a worker", 12, |house| house.running().len() == 1).await;
+    house.scale(1).await;
+    house.tick().await;
+    let first = house.running().remove(0);
+    let answer = house.invoke(&interruption("event-1", &first)).await.unwrap();
+    assert!(answer.orders > 0, "{answer:?}");
+    assert_eq!(house.machines().len(), 2, "no replacement at once: {:?}", house.machines());
+    assert!(!house.server.is_open(&first), "new pods may still come");
+    // A copy of the event buys nothing.
+    house.invoke(&interruption("event-1", &first)).await.unwrap();
+    assert_eq!(house.machines().len(), 2);
+    house.until("only the new one", 20, |house| !house.running().contains(&first) && house.running().len() == 1).await;
+    house.until("the pod runs", 6, |house| house.server.waiting().is_empty()).await;
+    assert_eq!(house.machines().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_is_not_acknowledged_unless_its_notice_is_stored() {
+    let house = House::new().await;
+    house.until("a worker", 12, |house| house.running().len() == 1).await;
+    let worker = house.running().remove(0);
+    let refuse = || (0..40).for_each(|_| house.tables.plan("PutItem", Fault::Refused(500, "InternalServerError", "down")));
+    refuse();
+    let failed = house.invoke(&interruption("event-1", &worker)).await.unwrap_err();
+    assert!(matches!(failed, Failed::NotStored(_)), "{failed:?}");
+    // Of a batch those come again that brought a notice; the rest is of no use to anybody.
+    let message = |id: &str, body: String| json!({"messageId": id, "body": body});
+    let batch = json!({"Records": [
+        message("one", interruption("event-1", &worker).to_string()),
+        message("two", json!({"source": "aws.s3", "detail-type": "Object Created"}).to_string()),
+        message("three", "no JSON".to_owned()),
+    ]});
+    refuse();
+    let answer = house.invoke(&batch).await.unwrap();
+    let failures = serde_json::to_value(&answer).unwrap()["batchItemFailures"].clone();
+    assert_eq!(failures, json!([{"itemIdentifier": "one"}]));
+    assert!(!house.everything().contains("event-1"), "nothing was to be stored");
+    // What was planned is used up by ticks that fail; then it is stored.
+    let mut stored = None;
+    for _ in 0..40 {
+        if let Ok(answer) = house.invoke(&batch).await
+            && answer.batch_item_failures.is_empty()
+        {
+            stored = Some(answer);
+            break;
+        }
+    }
+    assert!(stored.is_some(), "never stored");
+    assert!(house.machines().len() > 1, "a notice without a consequence");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_master_nothing_is_bought_or_removed() {
+    let house = House::new().await;
+    let master = house.ec2.service.lock().machines[0].tags.clone();
+    house.ec2.service.lock().machines[0].tags.clear();
+    for _ in 0..6 {
+        house.tick().await;
+    }
+    assert!(house.machines().is_empty(), "bought for a cluster that nobody has seen");
+    assert!(house.asked.lock().unwrap().is_empty());
+    house.ec2.service.lock().machines[0].tags = master;
+    house.until("a worker", 12, |house| house.running().len() == 1).await;
+    // Two that both say they are the master: nobody can tell which is right.
+    house.ec2.service.place(&[("k3s-role", "master"), ("k3s-cluster", "shop")]);
+    house.scale_later().await;
+    assert_eq!(house.machines().len(), 1);
+}
