@@ -37,7 +37,8 @@ impl Clients {
 
     /// As the environment says: region, credentials, endpoints.
     pub async fn from_env() -> Self {
-        let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ATTEMPT).build();
+        let timeouts =
+            TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ATTEMPT).build();
         let config = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts).load().await;
         let region = config.region().map(ToString::to_string).unwrap_or_default();
         let (ec2, dynamodb) = (aws_sdk_ec2::Client::new(&config), aws_sdk_dynamodb::Client::new(&config));

@@ -103,7 +103,8 @@ struct Read {
 impl Function {
     /// A function over ports that have been put together.
     pub fn new(setup: Setup, ids: &dyn Ids) -> Self {
-        let auditor = Auditor::new(setup.log.clone(), ids.holder()).with_limit(setup.ports.clock.clone(), CALL);
+        let auditor =
+            Auditor::new(setup.log.clone(), ids.holder()).with_limit(setup.ports.clock.clone(), CALL);
         let telemetry = Telemetry::new(&setup.settings.cluster, setup.settings.emf.clone());
         let driver = setup.driver();
         Self { setup, driver, rest: Mutex::new(Rest { auditor, telemetry }) }
@@ -230,6 +231,7 @@ impl Function {
             Ended::Done | Ended::Busy { .. } => Ok(answer),
             Ended::Halted { why } => Err(Failed::Halted(why.clone())),
             Ended::NoAuthority { why } => Err(Failed::NoAuthority(why.clone())),
+            other => Err(Failed::NoAuthority(format!("it ended as {}", other.code()))),
         }
     }
 }
@@ -239,6 +241,6 @@ fn why(ended: &Ended) -> String {
         Ended::Halted { why } => format!("halted: {why}"),
         Ended::NoAuthority { why } => format!("the record could not be reached: {why}"),
         Ended::Busy { holder, until } => format!("{holder} is at work, until {until} at most"),
-        Ended::Done => "the tick is over".to_owned(),
+        other => format!("the tick ended as {}", other.code()),
     }
 }

@@ -27,7 +27,8 @@ fn client(name: &str, place: &S3Place) -> Result<Arc<dyn ObjectStore>, Bad> {
         .with_client_options(limits)
         .with_retry(retries)
         .build();
-    let store = built.map_err(|error| Bad::setting(name, &place.to_string(), format!("a bucket to reach: {error}")))?;
+    let store = built
+        .map_err(|error| Bad::setting(name, &place.to_string(), format!("a bucket to reach: {error}")))?;
     Ok(Arc::new(store))
 }
 
@@ -47,7 +48,8 @@ pub fn record(place: &S3Place, cluster: &ClusterId) -> Result<Arc<dyn StateStore
 /// It cannot be read, or is no text, or longer than 1 MiB.
 pub(crate) async fn text(name: &str, place: &S3Place) -> Result<String, Bad> {
     let whole = place.to_string();
-    let failed = |why: &dyn std::fmt::Display| Bad::setting(name, &whole, format!("an object to read: {why}"));
+    let failed =
+        |why: &dyn std::fmt::Display| Bad::setting(name, &whole, format!("an object to read: {why}"));
     let path = Path::parse(&place.path).map_err(|error| failed(&error))?;
     let found = client(name, place)?.get(&path).await.map_err(|error| failed(&error))?;
     if found.meta.size > LARGEST {

@@ -39,7 +39,7 @@ pub struct Setup {
 pub(crate) struct Checks {
     pub(crate) nodes: Ec2Nodes,
     pub(crate) table: Option<TableStore>,
-    pub(crate) log: AuditTable,
+    pub(crate) log: Arc<AuditTable>,
 }
 
 impl Setup {
@@ -54,7 +54,8 @@ impl Setup {
         clock: Arc<dyn Clock>,
         ids: Arc<dyn Ids>,
     ) -> Result<Self, Bad> {
-        let dial = MasterDial::new(&settings, clients, clock.clone()).map_err(|error| Bad::of(error.chain()))?;
+        let dial =
+            MasterDial::new(&settings, clients, clock.clone()).map_err(|error| Bad::of(error.chain()))?;
         Self::with_dial(settings, clients, lookup, (clock, ids), Arc::new(dial)).await
     }
 
@@ -74,9 +75,11 @@ impl Setup {
         }
         let nodes = Ec2Nodes::new(clients.ec2.clone(), settings.ec2.clone(), clock.clone());
         let policy = policy::find(&settings, clients, &nodes, clock.clone(), lookup).await?;
-        let log = AuditTable::new(clients.dynamodb.clone(), &settings.logs, &settings.cluster);
+        let log = Arc::new(AuditTable::new(clients.dynamodb.clone(), &settings.logs, &settings.cluster));
         let table = match &settings.state {
-            StatePlace::Table(table) => Some(TableStore::new(clients.dynamodb.clone(), table, &settings.cluster)),
+            StatePlace::Table(table) => {
+                Some(TableStore::new(clients.dynamodb.clone(), table, &settings.cluster))
+            }
             StatePlace::S3(_) => None,
         };
         let store: Arc<dyn StateStore> = match (&table, &settings.state) {
@@ -92,7 +95,7 @@ impl Setup {
         let scope = format!("aws/{}", clients.region);
         let checks = Checks { nodes, table, log: log.clone() };
         let ssm = clients.ssm.clone();
-        Ok(Self { settings, policy, ports, log: Arc::new(log), checks, scope, master, ssm })
+        Ok(Self { settings, policy, ports, log, checks, scope, master, ssm })
     }
 
     /// A driver under the policy.
@@ -104,7 +107,8 @@ impl Setup {
     pub(crate) async fn push(&self, text: impl FnOnce() -> String) -> Option<Result<(), String>> {
         let web = self.settings.pushgateway.as_ref()?;
         let pushed = async {
-            let parameter = |name: &str| SecretParameter::new(self.ssm.clone(), name, self.ports.clock.clone());
+            let parameter =
+                |name: &str| SecretParameter::new(self.ssm.clone(), name, self.ports.clock.clone());
             let failed = |error: autoscale_core::ports::Error| error.chain();
             let ca = self.settings.prometheus_ca.as_ref().unwrap_or(&self.settings.api_ca);
             let ca = match web.insecure {

@@ -133,7 +133,7 @@ impl Process {
                 missing.join(", ")
             )));
         }
-        let handler = service_fn(|event: LambdaEvent<Value>| async move {
+        let handler = service_fn(move |event: LambdaEvent<Value>| async move {
             let (payload, context) = event.into_parts();
             let deadline = Timestamp::from_millis(i64::try_from(context.deadline).unwrap_or(i64::MAX));
             let now = self.clock.now();

@@ -23,7 +23,11 @@ pub fn authenticated(client: Client, token: SecretParameter) -> Client {
     Client::new(service, namespace)
 }
 
-async fn send(client: &Client, token: &SecretParameter, request: Request<Body>) -> Result<Response<Body>, BoxError> {
+async fn send(
+    client: &Client,
+    token: &SecretParameter,
+    request: Request<Body>,
+) -> Result<Response<Body>, BoxError> {
     let (head, body) = request.into_parts();
     let body = body.collect().await?.to_bytes();
     let secret = token.get().await?;
@@ -48,7 +52,8 @@ async fn send(client: &Client, token: &SecretParameter, request: Request<Body>) 
 fn bearer(secret: &Arc<Secret>) -> Result<HeaderValue, BoxError> {
     let value = HeaderValue::from_str(&format!("Bearer {}", secret.expose()));
     // The cause could show what was tried.
-    let mut value = value.map_err(|_| BoxError::from("the token for the Kubernetes API is no text for a header"))?;
+    let mut value =
+        value.map_err(|_| BoxError::from("the token for the Kubernetes API is no text for a header"))?;
     value.set_sensitive(true);
     Ok(value)
 }

@@ -123,7 +123,8 @@ impl Dial for MasterDial {
             .with_source("the API server", Arc::new(rest), Answers::rest())
             .build();
         let joined = joined.map_err(|errors| {
-            Error::new(ErrorKind::Invalid, "put the sources of signals together").with_source(errors.to_string())
+            Error::new(ErrorKind::Invalid, "put the sources of signals together")
+                .with_source(errors.to_string())
         })?;
         let metrics: Arc<dyn MetricsSource> = Arc::new(joined);
         Ok(Reached::new(drainer, metrics))

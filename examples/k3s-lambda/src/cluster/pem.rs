@@ -12,7 +12,8 @@ const END: &str = "-----END CERTIFICATE-----";
 /// # Errors
 /// `Invalid`, without any of the text.
 pub(super) fn certificates(name: &str, text: &str) -> Result<Vec<Vec<u8>>> {
-    let invalid = |why: &str| Error::new(ErrorKind::Invalid, format!("read the certificates in {name}: {why}"));
+    let invalid =
+        |why: &str| Error::new(ErrorKind::Invalid, format!("read the certificates in {name}: {why}"));
     let mut all = Vec::new();
     for part in text.split(BEGIN).skip(1) {
         let (body, _) = part.split_once(END).ok_or_else(|| invalid("one does not end"))?;

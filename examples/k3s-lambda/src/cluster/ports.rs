@@ -71,7 +71,8 @@ impl MetricsSource for ClusterMetrics {
             Ok(reached) => reached.metrics.sample(wanted).await,
             Err(error) => {
                 let why = error.chain();
-                let failed = |query: &SignalQuery| Sample::new(query.clone(), Reading::Failed { why: why.clone() });
+                let failed =
+                    |query: &SignalQuery| Sample::new(query.clone(), Reading::Failed { why: why.clone() });
                 wanted.iter().map(failed).collect()
             }
         }

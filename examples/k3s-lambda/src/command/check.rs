@@ -11,7 +11,9 @@ use crate::setup::Setup;
 pub(super) async fn run(setup: &Setup, out: &mut (dyn Write + Send)) -> Result<Exit, Bad> {
     let checks = &setup.checks;
     let mut all: Vec<(&str, Vec<String>)> = Vec::new();
-    let one = |done: Result<(), autoscale_core::ports::Error>| done.err().map(|error| error.chain()).into_iter().collect();
+    let one = |done: Result<(), autoscale_core::ports::Error>| {
+        done.err().map(|error| error.chain()).into_iter().collect()
+    };
     match &checks.table {
         Some(table) => all.push(("the record's table", one(table.check().await))),
         None => all.push(("the record's object", one(setup.ports.store.load().await.map(drop)))),
@@ -20,7 +22,10 @@ pub(super) async fn run(setup: &Setup, out: &mut (dyn Write + Send)) -> Result<E
     let ec2 = checks.nodes.check(&[]).await;
     all.push(("EC2", ec2.err().into_iter().flatten().map(|error| error.chain()).collect()));
     // Finds the master, fetches the secrets, and logs in.
-    all.push(("the master and the Kubernetes API", one(setup.ports.drainer.survey(&Scope::Everything).await.map(drop))));
+    all.push((
+        "the master and the Kubernetes API",
+        one(setup.ports.drainer.survey(&Scope::Everything).await.map(drop)),
+    ));
     let mut exit = Exit::Well;
     for (what, wrong) in all {
         if wrong.is_empty() {

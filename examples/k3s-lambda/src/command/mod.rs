@@ -129,7 +129,9 @@ fn done(wish: &Operation) -> String {
         }
         Operation::Resume => "resumed: the next invocation decides as usual".to_owned(),
         Operation::Adopt { pool } => {
-            format!("adopted: what runs in pool {pool} is meant to be there, and may be removed like the rest")
+            format!(
+                "adopted: what runs in pool {pool} is meant to be there, and may be removed like the rest"
+            )
         }
         other => format!("done: {other:?}"),
     }

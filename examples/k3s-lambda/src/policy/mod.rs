@@ -46,8 +46,10 @@ pub async fn find(
         PolicyPlace::Variables(pool) => of_variables(settings, pool, clients, nodes, lookup).await?,
         PolicyPlace::Inline(text) => parse("POLICY", text, None)?,
         PolicyPlace::Parameter(name) => {
-            let failed = |error: autoscale_core::ports::Error| Bad::of(format!("POLICY_PARAM: {}", error.chain()));
-            let parameter = SecretParameter::new(clients.ssm.clone(), name, clock).map_err(failed)?.with_plain();
+            let failed =
+                |error: autoscale_core::ports::Error| Bad::of(format!("POLICY_PARAM: {}", error.chain()));
+            let parameter =
+                SecretParameter::new(clients.ssm.clone(), name, clock).map_err(failed)?.with_plain();
             parse("POLICY_PARAM", parameter.get().await.map_err(failed)?.expose(), None)?
         }
         PolicyPlace::S3(place) => of_object(place).await?,
@@ -87,9 +89,12 @@ async fn of_variables(
     };
     bad.into_result()?;
     let (cpu, memory) = has.unwrap_or_default();
-    let mut built = PoolPolicy::builder(pool.name.as_str())
-        .with_zones(zones.unwrap_or_default())
-        .with_shape(&pool.instance_type, cpu, memory, pool.pods);
+    let mut built = PoolPolicy::builder(pool.name.as_str()).with_zones(zones.unwrap_or_default()).with_shape(
+        &pool.instance_type,
+        cpu,
+        memory,
+        pool.pods,
+    );
     if !pool.purchases.is_empty() {
         built = built.with_purchases(pool.purchases.clone());
     }

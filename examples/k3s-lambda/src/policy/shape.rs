@@ -25,13 +25,17 @@ pub fn allocatable(cpus: u64, mib: u64) -> (u64, u64) {
 /// # Errors
 /// There is no such type, or no answer; both name the variables that make the question needless.
 pub(super) async fn look_up(client: &Client, name: &str) -> Result<(u64, u64), Bad> {
-    let expected = "a type of EC2 that ec2:DescribeInstanceTypes knows, or WORKER_CPU_MILLI and WORKER_MEMORY_MIB";
+    let expected =
+        "a type of EC2 that ec2:DescribeInstanceTypes knows, or WORKER_CPU_MILLI and WORKER_MEMORY_MIB";
     let asked = client.describe_instance_types().instance_types(InstanceType::from(name)).send().await;
     let answer = asked.map_err(|error| {
         let why = error.as_service_error().and_then(|error| error.meta().code()).unwrap_or("no answer");
         Bad::setting("WORKER_INSTANCE_TYPE", name, format!("{expected} ({why})"))
     })?;
-    let found = answer.instance_types().iter().find(|found| found.instance_type().is_some_and(|t| t.as_str() == name));
+    let found = answer
+        .instance_types()
+        .iter()
+        .find(|found| found.instance_type().is_some_and(|t| t.as_str() == name));
     let cpus = found.and_then(|found| u64::try_from(found.v_cpu_info()?.default_v_cpus()?).ok());
     let mib = found.and_then(|found| u64::try_from(found.memory_info()?.size_in_mib()?).ok());
     match cpus.zip(mib) {

@@ -44,14 +44,17 @@ impl<'l> Reader<'l> {
         // Who joins reads it; this program must not, and never does.
         let join = self.parameter("K3S_CLUSTER_TOKEN_PARAM");
         if join.is_some() && join == api_token {
-            let expected = "another parameter than K8S_API_TOKEN_PARAM: this function must not be able to read it";
+            let expected =
+                "another parameter than K8S_API_TOKEN_PARAM: this function must not be able to read it";
             self.bad.add(Bad::setting("K3S_CLUSTER_TOKEN_PARAM", &join.unwrap_or_default(), expected));
         }
         let port = self.port("PROM_NODEPORT", None);
         let insecure = self.flag("PROM_INSECURE");
         let prometheus_ca = self.text("PROM_CA_PARAM").and_then(|name| self.named("PROM_CA_PARAM", name));
-        let prometheus_login = self.text("PROM_LOGIN_PARAM").and_then(|name| self.named("PROM_LOGIN_PARAM", name));
-        let pushgateway = self.text("PUSHGATEWAY_NODEPORT").and_then(|_| self.port("PUSHGATEWAY_NODEPORT", None));
+        let prometheus_login =
+            self.text("PROM_LOGIN_PARAM").and_then(|name| self.named("PROM_LOGIN_PARAM", name));
+        let pushgateway =
+            self.text("PUSHGATEWAY_NODEPORT").and_then(|_| self.port("PUSHGATEWAY_NODEPORT", None));
         let pool_label = self.text("POOL_LABEL").unwrap_or_else(|| "autoscale.local/pool".to_owned());
         let series_label = self.text("PROM_POOL_LABEL").unwrap_or_else(|| "pool".to_owned());
         let emf = self.emf();
@@ -108,8 +111,9 @@ impl<'l> Reader<'l> {
             Some(id) => ("CLUSTER_ID", id),
             None => ("CLUSTER_TAG_VALUE", tag?.1.clone()),
         };
-        let id = ClusterId::new(&text)
-            .map_err(|error| Bad::setting(name, &text, format!("an id of a cluster: {error}; CLUSTER_ID may name another")));
+        let id = ClusterId::new(&text).map_err(|error| {
+            Bad::setting(name, &text, format!("an id of a cluster: {error}; CLUSTER_ID may name another"))
+        });
         self.bad.take(id)
     }
 
@@ -126,7 +130,11 @@ impl<'l> Reader<'l> {
     fn state(&mut self) -> Option<StatePlace> {
         match (self.text("STATE_TABLE"), self.text("STATE_S3")) {
             (Some(_), Some(place)) => {
-                self.bad.add(Bad::setting("STATE_S3", &place, "nothing beside STATE_TABLE: one record has one place"));
+                self.bad.add(Bad::setting(
+                    "STATE_S3",
+                    &place,
+                    "nothing beside STATE_TABLE: one record has one place",
+                ));
                 None
             }
             (None, Some(place)) => self.bad.take(S3Place::parse("STATE_S3", &place)).map(StatePlace::S3),
@@ -199,10 +207,16 @@ impl<'l> Reader<'l> {
             Some("none") => Some(Vec::new()),
             None => Some(SHOWN.iter().map(|name| (*name).to_owned()).collect()),
             Some(names) => {
-                let known = |name: &str| autoscale_core::driver::measures::ALL.iter().any(|metric| metric.name == name);
+                let known = |name: &str| {
+                    autoscale_core::driver::measures::ALL.iter().any(|metric| metric.name == name)
+                };
                 let names: Vec<String> = names.split(',').map(|name| name.trim().to_owned()).collect();
                 for name in names.iter().filter(|name| !known(name)) {
-                    self.bad.add(Bad::setting("EMF_METRICS", name, "all, none, or names of metrics of autoscale-core"));
+                    self.bad.add(Bad::setting(
+                        "EMF_METRICS",
+                        name,
+                        "all, none, or names of metrics of autoscale-core",
+                    ));
                 }
                 Some(names)
             }
@@ -210,9 +224,11 @@ impl<'l> Reader<'l> {
     }
 
     fn policy(&mut self) -> Option<PolicyPlace> {
-        let (inline, parameter, object) = (self.text("POLICY"), self.text("POLICY_PARAM"), self.text("POLICY_S3"));
+        let (inline, parameter, object) =
+            (self.text("POLICY"), self.text("POLICY_PARAM"), self.text("POLICY_S3"));
         let documents = [("POLICY", &inline), ("POLICY_PARAM", &parameter), ("POLICY_S3", &object)];
-        let given: Vec<&str> = documents.iter().filter(|(_, text)| text.is_some()).map(|(name, _)| *name).collect();
+        let given: Vec<&str> =
+            documents.iter().filter(|(_, text)| text.is_some()).map(|(name, _)| *name).collect();
         let Some(document) = given.first() else { return self.pool().map(PolicyPlace::Variables) };
         for more in given.iter().skip(1) {
             self.bad.add(Bad::of(format!("{more}: set beside {document}: expected one policy")));
@@ -238,20 +254,29 @@ impl<'l> Reader<'l> {
         let cpu = self.number("WORKER_CPU_MILLI", 100..=10_000_000);
         let memory = self.number("WORKER_MEMORY_MIB", 64..=100_000_000);
         if cpu.is_some() != memory.is_some() {
-            self.bad.add(Bad::of("WORKER_CPU_MILLI and WORKER_MEMORY_MIB: one of them: expected both or none"));
+            self.bad
+                .add(Bad::of("WORKER_CPU_MILLI and WORKER_MEMORY_MIB: one of them: expected both or none"));
         }
         let allocatable = cpu.zip(memory).map(|(cpu, mib)| (cpu, mib.saturating_mul(1 << 20)));
-        let pods = self.number("WORKER_MAX_PODS", 1..=1_000).and_then(|pods| u32::try_from(pods).ok()).unwrap_or(PODS);
+        let pods = self
+            .number("WORKER_MAX_PODS", 1..=1_000)
+            .and_then(|pods| u32::try_from(pods).ok())
+            .unwrap_or(PODS);
         let purchases = self.purchases();
         Some(PoolSettings { name: name?, instance_type: instance_type?, allocatable, pods, purchases })
     }
 
     fn purchases(&mut self) -> Vec<Purchase> {
         let Some(text) = self.text("WORKER_PURCHASES") else { return Vec::new() };
-        let purchase = |word: &str| serde_json::from_value::<Purchase>(serde_json::Value::from(word.trim())).ok();
+        let purchase =
+            |word: &str| serde_json::from_value::<Purchase>(serde_json::Value::from(word.trim())).ok();
         let all: Option<Vec<Purchase>> = text.split(',').map(purchase).collect();
         if all.is_none() {
-            self.bad.add(Bad::setting("WORKER_PURCHASES", &text, "spot, on_demand, or both in the order of preference"));
+            self.bad.add(Bad::setting(
+                "WORKER_PURCHASES",
+                &text,
+                "spot, on_demand, or both in the order of preference",
+            ));
         }
         all.unwrap_or_default()
     }
@@ -264,7 +289,8 @@ impl<'l> Reader<'l> {
         master: &Option<Tag>,
     ) -> Option<Ec2Config> {
         let subnets = self.required("WORKER_SUBNET_IDS", "subnet ids with commas between");
-        let groups = self.required("WORKER_SG_ID", "the id of a security group, or several with commas between");
+        let groups =
+            self.required("WORKER_SG_ID", "the id of a security group, or several with commas between");
         let (image, template) = (self.text("WORKER_AMI_ID"), self.template());
         // The checks below speak of every field, also when something else is not there.
         let known = cluster.is_some();
@@ -282,10 +308,17 @@ impl<'l> Reader<'l> {
             (None, Some(Some((name, version)))) => config = config.with_launch_template(name, version),
             (_, Some(None)) => {}
             (Some(image), Some(_)) => {
-                self.bad.add(Bad::setting("WORKER_AMI_ID", &image, "nothing beside WORKER_LAUNCH_TEMPLATE, which names an image"));
+                self.bad.add(Bad::setting(
+                    "WORKER_AMI_ID",
+                    &image,
+                    "nothing beside WORKER_LAUNCH_TEMPLATE, which names an image",
+                ));
             }
             (None, None) => {
-                self.bad.add(Bad::missing("WORKER_AMI_ID", "an image, or WORKER_LAUNCH_TEMPLATE=name:version instead"));
+                self.bad.add(Bad::missing(
+                    "WORKER_AMI_ID",
+                    "an image, or WORKER_LAUNCH_TEMPLATE=name:version instead",
+                ));
             }
         }
         if let Some(profile) = self.text("WORKER_INSTANCE_PROFILE") {
@@ -322,9 +355,14 @@ impl<'l> Reader<'l> {
     /// A launch template as `name:version`. Inside: `None` if it is no good.
     fn template(&mut self) -> Option<Option<(String, u64)>> {
         let text = self.text("WORKER_LAUNCH_TEMPLATE")?;
-        let split = text.rsplit_once(':').and_then(|(name, version)| Some((name.to_owned(), version.parse().ok()?)));
+        let split =
+            text.rsplit_once(':').and_then(|(name, version)| Some((name.to_owned(), version.parse().ok()?)));
         if split.is_none() {
-            self.bad.add(Bad::setting("WORKER_LAUNCH_TEMPLATE", &text, "name:version, with a number as version"));
+            self.bad.add(Bad::setting(
+                "WORKER_LAUNCH_TEMPLATE",
+                &text,
+                "name:version, with a number as version",
+            ));
         }
         Some(split)
     }

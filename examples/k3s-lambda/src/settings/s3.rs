@@ -51,7 +51,15 @@ mod tests {
         let place = S3Place::parse("STATE_S3", "s3://shop-config/clusters/shop/").unwrap();
         assert_eq!((place.bucket.as_str(), place.path.as_str()), ("shop-config", "clusters/shop"));
         assert_eq!(place.to_string(), "s3://shop-config/clusters/shop");
-        for text in ["shop", "s3://shop", "s3://shop/", "s3://Shop/a", "s3://shop/a//b", "s3://shop/../a", "https://shop/a"] {
+        for text in [
+            "shop",
+            "s3://shop",
+            "s3://shop/",
+            "s3://Shop/a",
+            "s3://shop/a//b",
+            "s3://shop/../a",
+            "https://shop/a",
+        ] {
             assert!(S3Place::parse("STATE_S3", text).is_err(), "{text}");
         }
     }

@@ -53,7 +53,11 @@ mod tests {
             shown,
         };
         let all = [
-            series("autoscale_tick_duration_seconds", "a", Shown::Values { fresh: vec![], sum: 1.5, count: 2 }),
+            series(
+                "autoscale_tick_duration_seconds",
+                "a",
+                Shown::Values { fresh: vec![], sum: 1.5, count: 2 },
+            ),
             series("autoscale_wanted_nodes", "a\"\\\n", Shown::Gauge(3.0)),
             series("autoscale_wanted_nodes", "b", Shown::Gauge(0.5)),
         ];

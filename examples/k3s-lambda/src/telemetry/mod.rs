@@ -52,7 +52,8 @@ impl Telemetry {
     pub fn observe(&mut self, report: &Report) -> Vec<String> {
         metrics::with_local_recorder(&self.collected, || self.observer.observe(report));
         let series = self.collected.take();
-        let wanted = |name: &str| self.emf.as_ref().is_none_or(|names| names.iter().any(|known| known == name));
+        let wanted =
+            |name: &str| self.emf.as_ref().is_none_or(|names| names.iter().any(|known| known == name));
         emf::lines(report.at, series.iter().filter(|one| wanted(&one.name)))
     }
 

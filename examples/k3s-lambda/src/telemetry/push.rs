@@ -44,7 +44,8 @@ impl Push {
             client = client.tls_certs_only(Certificate::from_pem_bundle(pem.as_bytes()).map_err(failed)?);
         }
         let client = client.build().map_err(|error| Bad::of(format!("PUSHGATEWAY_NODEPORT: {error}")))?;
-        let (scheme, place) = (if web.insecure { "http" } else { "https" }, SocketAddr::new(address, web.port));
+        let (scheme, place) =
+            (if web.insecure { "http" } else { "https" }, SocketAddr::new(address, web.port));
         // One group for the cluster: it does not matter which sandbox of the function was the last to push.
         Ok(Self { client, url: format!("{scheme}://{place}/metrics/job/autoscale/instance/{cluster}") })
     }
@@ -54,7 +55,8 @@ impl Push {
     /// # Errors
     /// Why it was not taken, in words.
     pub async fn push(&self, text: String, login: Login<'_>) -> Result<(), String> {
-        let mut request = self.client.put(&self.url).header(CONTENT_TYPE, "text/plain; version=0.0.4").body(text);
+        let mut request =
+            self.client.put(&self.url).header(CONTENT_TYPE, "text/plain; version=0.0.4").body(text);
         if let Login::Secret(secret) = login {
             request = match secret.expose().split_once(':') {
                 Some((user, password)) => request.basic_auth(user, Some(password)),

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use metrics::{
-    Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit,
+    Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder,
+    SharedString, Unit,
 };
 
 /// Most values of one histogram that are kept until they are told.
@@ -89,7 +90,9 @@ impl Collected {
             let shown = match kept {
                 Kept::Counter { all, .. } => Shown::Count(*all),
                 Kept::Gauge(value) => Shown::Gauge(*value),
-                Kept::Histogram { sum, count, .. } => Shown::Values { fresh: Vec::new(), sum: *sum, count: *count },
+                Kept::Histogram { sum, count, .. } => {
+                    Shown::Values { fresh: Vec::new(), sum: *sum, count: *count }
+                }
             };
             Series { name: name.clone(), labels: labels.clone(), shown }
         };

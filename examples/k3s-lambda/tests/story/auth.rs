@@ -44,18 +44,20 @@ impl<'w> MakeWriter<'w> for Log {
 #[tokio::test]
 async fn a_token_that_was_rotated_is_picked_up_and_never_shown() {
     let log = Log::default();
-    let subscriber = tracing_subscriber::fmt().json().with_env_filter("trace").with_writer(log.clone()).finish();
+    let subscriber =
+        tracing_subscriber::fmt().json().with_env_filter("trace").with_writer(log.clone()).finish();
     let guard = tracing::subscriber::set_default(subscriber);
     let server = ApiServer::new(Settings::default());
     server.add_token("canary-new", "function");
     server.add_to_group("function", "system:masters");
-    let serving = server.serve(ServeOptions::default().with_user(None)).await.unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let serving = server.serve(listener, ServeOptions::default().with_user(None)).unwrap();
     let parameters = Wire::new(Parameters::default());
     let put = |value: &str| parameters.service.0.lock().unwrap().insert(TOKEN.to_owned(), value.to_owned());
     put("canary-old");
     let clock = Arc::new(SystemClock::new());
     let token = SecretParameter::new(ssm(&parameters), TOKEN, clock.clone()).unwrap();
-    let mut config = kube::Config::new(format!("http://{}", serving.address()).parse().unwrap());
+    let mut config = kube::Config::new(serving.url().parse().unwrap());
     config.default_retry = false;
     let client = authenticated(kube::Client::try_from(config).unwrap(), token);
     let drain = Drain::new(Connection::from_client(client), DrainConfig::new(), clock);

@@ -89,7 +89,8 @@ struct Busy(Arc<AtomicI64>);
 impl MetricsSource for Busy {
     async fn sample(&self, wanted: &[SignalQuery]) -> Vec<Sample> {
         let value = Fixed::from_micros(self.0.load(Ordering::SeqCst) * 10_000);
-        let busy = |query: &SignalQuery| Sample::new(query.clone(), Reading::Value { value, age: Span::ZERO });
+        let busy =
+            |query: &SignalQuery| Sample::new(query.clone(), Reading::Value { value, age: Span::ZERO });
         wanted.iter().map(busy).collect()
     }
 }
@@ -232,7 +233,11 @@ impl House {
     }
 
     pub(crate) fn running(&self) -> Vec<String> {
-        self.machines().into_iter().filter(|machine| machine.2 == "running").map(|machine| machine.0).collect()
+        self.machines()
+            .into_iter()
+            .filter(|machine| machine.2 == "running")
+            .map(|machine| machine.0)
+            .collect()
     }
 
     /// Ticks until something holds.
@@ -255,7 +260,8 @@ impl House {
     }
 
     pub(crate) fn deploy(&self) {
-        let containers = json!([{"name": "c", "image": "none.invalid/x", "resources": {"requests": {"cpu": "1500m"}}}]);
+        let containers =
+            json!([{"name": "c", "image": "none.invalid/x", "resources": {"requests": {"cpu": "1500m"}}}]);
         let deployment = json!({
             "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "default"},
             "spec": {"replicas": 0, "selector": {"matchLabels": {"app": "web"}}, "template": {
@@ -278,13 +284,16 @@ async fn function(
     busy: &Arc<AtomicI64>,
     asked: &Arc<Mutex<Vec<IpAddr>>>,
 ) -> Function {
-    let lookup = |name: &str| {
-        VARIABLES.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
-    };
+    let lookup =
+        |name: &str| VARIABLES.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
     let settings = Settings::from_env(&lookup).unwrap();
     let parameters = Wire::new(Parameters::default());
-    let clients =
-        Clients::new(account::client(ec2), tables::client(tables), ssm(&parameters), "eu-central-1".to_owned());
+    let clients = Clients::new(
+        account::client(ec2),
+        tables::client(tables),
+        ssm(&parameters),
+        "eu-central-1".to_owned(),
+    );
     let clock: Arc<dyn Clock> = Arc::new(ServerClock(server.clone()));
     let ids: Arc<dyn Ids> = Arc::new(RandomIds::new("test"));
     let near = Near { server: server.clone(), busy: busy.clone(), asked: asked.clone() };

@@ -18,7 +18,11 @@ async fn pods_wait_and_machines_come_and_go() {
     let mut house = House::new().await;
     house.deploy();
     house.until("the least number of workers", 12, |house| house.running().len() == 1).await;
-    assert_eq!(*house.asked.lock().unwrap(), ["10.0.0.7".parse::<std::net::IpAddr>().unwrap()], "one connection");
+    assert_eq!(
+        *house.asked.lock().unwrap(),
+        ["10.0.0.7".parse::<std::net::IpAddr>().unwrap()],
+        "one connection"
+    );
     // More than one machine holds.
     house.scale(3).await;
     house.until("machines for pods", 8, |house| house.running().len() == 3).await;
@@ -63,7 +67,11 @@ async fn a_machine_that_is_taken_back_is_replaced() {
     // A copy of the event buys nothing.
     house.invoke(&interruption("event-1", &first)).await.unwrap();
     assert_eq!(house.machines().len(), 2);
-    house.until("only the new one", 20, |house| !house.running().contains(&first) && house.running().len() == 1).await;
+    house
+        .until("only the new one", 20, |house| {
+            !house.running().contains(&first) && house.running().len() == 1
+        })
+        .await;
     house.until("the pod runs", 6, |house| house.server.waiting().is_empty()).await;
     assert_eq!(house.machines().len(), 2);
 }
@@ -73,7 +81,9 @@ async fn an_event_is_not_acknowledged_unless_its_notice_is_stored() {
     let house = House::new().await;
     house.until("a worker", 12, |house| house.running().len() == 1).await;
     let worker = house.running().remove(0);
-    let refuse = || (0..40).for_each(|_| house.tables.plan("PutItem", Fault::Refused(500, "InternalServerError", "down")));
+    let refuse = || {
+        (0..40).for_each(|_| house.tables.plan("PutItem", Fault::Refused(500, "InternalServerError", "down")))
+    };
     refuse();
     let failed = house.invoke(&interruption("event-1", &worker)).await.unwrap_err();
     assert!(matches!(failed, Failed::NotStored(_)), "{failed:?}");
