@@ -269,12 +269,6 @@ impl House {
         });
         self.server.create(deployment).unwrap();
     }
-
-    /// Everything that was stored and told, as text.
-    pub(crate) fn everything(&self) -> String {
-        let tables = &self.tables.service;
-        format!("{:?} {:?} {:?}", tables.items("state"), tables.items("logs"), self.told.lock().unwrap())
-    }
 }
 
 async fn function(
