@@ -110,6 +110,11 @@ impl Function {
         Self { setup, driver, rest: Mutex::new(Rest { auditor, telemetry }) }
     }
 
+    /// What it works with.
+    pub const fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
     /// Takes an event. `left` is how much time there is until the process is stopped; none: as much as it takes.
     ///
     /// Besides the answer it gives the lines for CloudWatch, one JSON object each, also when it failed.

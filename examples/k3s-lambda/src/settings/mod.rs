@@ -54,6 +54,8 @@ pub struct PoolSettings {
     pub pods: u32,
     /// Ways to buy, as policies write them; none: the default of policies.
     pub purchases: Vec<autoscale_core::data::policy::Purchase>,
+    /// Whether machines that carry only the workers' and the cluster's tags may be removed.
+    pub adopt: bool,
 }
 
 /// How Prometheus, or the Pushgateway beside it, is reached at the master.

@@ -263,7 +263,8 @@ impl<'l> Reader<'l> {
             .and_then(|pods| u32::try_from(pods).ok())
             .unwrap_or(PODS);
         let purchases = self.purchases();
-        Some(PoolSettings { name: name?, instance_type: instance_type?, allocatable, pods, purchases })
+        let adopt = self.flag("WORKER_ADOPT");
+        Some(PoolSettings { name: name?, instance_type: instance_type?, allocatable, pods, purchases, adopt })
     }
 
     fn purchases(&mut self) -> Vec<Purchase> {

@@ -2,6 +2,9 @@
 
 use std::sync::atomic::Ordering;
 
+use autoscale_core::words::PoolName;
+use autoscale_kube::fake::NodeSpec;
+use k3s_lambda::command::{Command, Exit};
 use k3s_lambda::function::Failed;
 use serde_json::{Value, json};
 
@@ -129,4 +132,37 @@ async fn without_a_master_nothing_is_bought_or_removed() {
     house.ec2.service.place(&[("k3s-role", "master"), ("k3s-cluster", "shop")]);
     house.scale_later().await;
     assert_eq!(house.machines().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn workers_that_were_there_before_count_and_go_once_adopted() {
+    let house = House::new().await;
+    house.busy.store(5, Ordering::SeqCst);
+    let tags = [("k3s-role", "worker"), ("k3s-cluster", "shop")];
+    let old = [house.ec2.service.place(&tags), house.ec2.service.place(&tags)];
+    for id in &old {
+        house.server.add_node(NodeSpec::new(id).with_provider_id(format!("aws:///eu-central-1a/{id}")));
+    }
+    let running = |house: &House| {
+        let state = house.ec2.service.lock();
+        state
+            .machines
+            .iter()
+            .filter(|machine| old.contains(&machine.id) && machine.state == "running")
+            .count()
+    };
+    for _ in 0..25 {
+        house.tick().await;
+    }
+    assert!(house.machines().is_empty(), "bought though there are enough");
+    assert_eq!(running(&house), 2, "removed what is not ours");
+    let setup = house.function.setup();
+    let mut out = Vec::new();
+    let unknown = Command::Adopt { pool: PoolName::new("other").unwrap() };
+    assert!(unknown.run(setup, &mut out).await.is_err());
+    let adopt = Command::Adopt { pool: PoolName::new("workers").unwrap() };
+    assert_eq!(adopt.run(setup, &mut out).await.unwrap(), Exit::Well);
+    let said = String::from_utf8(out).unwrap();
+    assert!(said.starts_with("adopted: "), "{said}");
+    house.until("one of them is gone", 40, |house| running(house) == 1).await;
 }
