@@ -89,12 +89,10 @@ async fn of_variables(
     };
     bad.into_result()?;
     let (cpu, memory) = has.unwrap_or_default();
-    let mut built = PoolPolicy::builder(pool.name.as_str()).with_zones(zones.unwrap_or_default()).with_shape(
-        &pool.instance_type,
-        cpu,
-        memory,
-        pool.pods,
-    );
+    let mut built = PoolPolicy::builder(pool.name.as_str())
+        .with_adopt(pool.adopt)
+        .with_zones(zones.unwrap_or_default())
+        .with_shape(&pool.instance_type, cpu, memory, pool.pods);
     if !pool.purchases.is_empty() {
         built = built.with_purchases(pool.purchases.clone());
     }
