@@ -4,7 +4,7 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | `dynamodb` | [`StateStore`](autoscale_core::ports::StateStore) in one item, by conditional writes and consistent reads; [`AuditLog`](autoscale_core::ports::AuditLog) in the items of a table |
+//! | `dynamodb` | [`StateStore`](autoscale_core::ports::StateStore) in one item, by conditional writes and consistent reads; `AuditLog` in the items of a table |
 //! | `ec2` | [`NodeProvider`](autoscale_core::ports::NodeProvider): one instance for each token, tags at birth only, nothing repeated |
 //! | `events` | spot interruptions, rebalance recommendations and scheduled changes as notices, from an invocation or a queue |
 //! | `ssm` | secrets from Parameter Store, held as such, rotation picked up |

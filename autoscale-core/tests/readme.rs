@@ -109,8 +109,10 @@ fn the_commands_are_the_ones_that_are_checked() {
     }
     if let Some(checks) = workspace_file(".ci/run") {
         assert!(
-            checks.contains("\nstep \"tests\" cargo test --workspace\n"),
-            "the first step is the README's command"
+            checks.lines().any(|line| {
+                line.starts_with("step \"tests\" ") && line.ends_with(" cargo test --workspace")
+            }),
+            "a step is the README's command, whatever servers stand beside it"
         );
     }
 }

@@ -74,6 +74,18 @@ fn encoded(text: &str) -> String {
     out
 }
 
+/// Whether a text is a DNS name as Kubernetes wants it: labels of lower-case letters, digits and inner dashes, 253 bytes at most.
+pub(crate) fn is_dns(text: &str) -> bool {
+    let label = |part: &str| {
+        !part.is_empty()
+            && part.len() <= 63
+            && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+            && !part.starts_with('-')
+            && !part.ends_with('-')
+    };
+    text.len() <= 253 && text.split('.').all(label)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

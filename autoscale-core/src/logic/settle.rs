@@ -99,6 +99,12 @@ fn settle_launch(launch: &mut Launch, outcome: &Outcome, now: Elapsed, delay: Sp
             launch.state = LaunchState::Refused { why: Refusal::TokenSpent };
         }
         (Answer::Refused(Refusal::Throttled) | Answer::NotSent { .. }, LaunchState::Sent) => unsent(launch),
+        // Refused before the token was looked up: that says nothing of copies that were sent earlier.
+        (Answer::Refused(why @ (Refusal::Denied { .. } | Refusal::Invalid { .. })), LaunchState::Sent)
+            if launch.attempt.first_sent != launch.attempt.sent_at =>
+        {
+            cool(launch, Some(why.clone()), now, delay);
+        }
         (Answer::Refused(why), LaunchState::Sent) if sole && *why != Refusal::TokenMismatch => {
             launch.state = LaunchState::Refused { why: why.clone() };
         }
@@ -122,9 +128,12 @@ fn settle_launch(launch: &mut Launch, outcome: &Outcome, now: Elapsed, delay: Sp
 
 /// The request is certain not to have been carried out: it does not count as a copy under way.
 fn unsent(launch: &mut Launch) {
-    let Attempt { asks, .. } = &mut launch.attempt;
+    let Attempt { asks, first_sent, sent_at, .. } = &mut launch.attempt;
     *asks = asks.saturating_sub(1);
     if *asks == 0 {
+        if first_sent == sent_at {
+            *first_sent = None;
+        }
         launch.state = LaunchState::Planned;
     }
 }

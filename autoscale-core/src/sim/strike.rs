@@ -171,6 +171,7 @@ impl Net {
             Blow::FalseNotice | Blow::Withdrawn => {
                 let Some(instance) = self.any_of(&spot) else { return };
                 self.world.announce_falsely(&instance);
+                self.truth.on_false_notice(instance.clone());
                 if blow == Blow::Withdrawn {
                     self.plan(Span::from_secs(50), Item::Withdraw(instance));
                 } else {

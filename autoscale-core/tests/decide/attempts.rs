@@ -110,6 +110,22 @@ fn a_refusal_while_another_copy_may_be_under_way_is_not_certain() {
 }
 
 #[test]
+fn a_missing_permission_proves_nothing_of_earlier_copies() {
+    let denied = || Answer::Refused(Refusal::Denied { action: "RunInstances".to_owned() });
+    let mut lab = growing();
+    answer(&mut lab, denied());
+    assert!(matches!(state(&lab), LaunchState::Refused { .. }), "the first and only copy");
+    let mut lab = growing();
+    answer(&mut lab, unclear());
+    lab.tick();
+    answer(&mut lab, unclear());
+    lab.wait(DELAY.as_secs() + 60);
+    lab.tick();
+    answer(&mut lab, denied());
+    assert!(matches!(state(&lab), LaunchState::Cooling { .. }), "either of the first two may have bought");
+}
+
+#[test]
 fn a_request_that_never_left_is_no_copy_under_way() {
     for answered in [Answer::NotSent { why: "late".to_owned() }, Answer::Refused(Refusal::Throttled)] {
         let mut lab = growing();

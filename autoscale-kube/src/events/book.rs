@@ -121,7 +121,7 @@ impl Book {
             Regarding::Node { name, .. } | Regarding::Pod { name, .. } => name.as_str(),
             Regarding::Pools => self.config.name.as_str(),
         };
-        let of = of.get(..200.min(of.len())).filter(|of| super::config::is_dns(of)).unwrap_or("autoscale");
+        let of = of.get(..200.min(of.len())).filter(|of| crate::request::is_dns(of)).unwrap_or("autoscale");
         format!("{of}.{hash:032x}")
     }
 

@@ -3,6 +3,8 @@
 use autoscale_core::ports::{Error, ErrorKind};
 use autoscale_core::words::Span;
 
+use crate::request::is_dns;
+
 /// Who writes, about which object of the pools, and how much at most.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
@@ -90,15 +92,4 @@ impl EventConfig {
         }
         if wrong.is_empty() { Ok(()) } else { Err(Error::new(ErrorKind::Invalid, wrong.join("; "))) }
     }
-}
-
-pub(super) fn is_dns(text: &str) -> bool {
-    let label = |part: &str| {
-        !part.is_empty()
-            && part.len() <= 63
-            && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-            && !part.starts_with('-')
-            && !part.ends_with('-')
-    };
-    text.len() <= 253 && text.split('.').all(label)
 }

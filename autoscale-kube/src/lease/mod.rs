@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use crate::Connection;
 use crate::connection::{Answer, silent};
-use crate::request::{get, part, post, put};
+use crate::request::{get, is_dns, part, post, put};
 
 /// All annotations of one object together, by the API server's rule, in bytes.
 const MAX_ANNOTATIONS: usize = 256 << 10;
@@ -38,14 +38,7 @@ impl LeaseStore {
     /// `Invalid`: a name or a namespace that Kubernetes would not accept.
     pub fn new(connection: Connection, namespace: &str, name: &str) -> Result<Self, Error> {
         for (what, text) in [("namespace", namespace), ("Lease", name)] {
-            let label = |part: &str| {
-                !part.is_empty()
-                    && part.len() <= 63
-                    && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-                    && !part.starts_with('-')
-                    && !part.ends_with('-')
-            };
-            if text.len() > 253 || !text.split('.').all(label) {
+            if !is_dns(text) {
                 let why =
                     format!("{what} \"{text}\": expected lower-case letters, digits, dots and inner dashes");
                 return Err(Error::new(ErrorKind::Invalid, why));

@@ -75,7 +75,8 @@ fn what_is_applied_is_what_is_there() {
 #[test]
 fn the_guard_is_that_of_the_library_for_this_account() {
     let ours = documents(&root().join("manifests/guard/admission-policy.yaml"));
-    let text = std::fs::read_to_string(root().join("../../autoscale-kube/rbac/admission-policy.yaml")).unwrap();
+    let text =
+        std::fs::read_to_string(root().join("../../autoscale-kube/rbac/admission-policy.yaml")).unwrap();
     let account = one(&folder(""), "ServiceAccount", "autoscale")["metadata"]["namespace"].clone();
     let user = format!("system:serviceaccount:{}:autoscale", account.as_str().unwrap());
     let text = text.replace("system:serviceaccount:kube-system:autoscale", &user);

@@ -33,6 +33,8 @@ pub(super) struct Wrong {
     pub(super) orphans: BTreeSet<Token>,
     /// Instances that a list was without, though it said to be complete, and when (F20).
     omitted: BTreeMap<InstanceId, Timestamp>,
+    /// Instances that the cloud has said it would take, and does not; and when it said so (F32).
+    announced: BTreeMap<InstanceId, Timestamp>,
 }
 
 impl Truth {
@@ -56,6 +58,18 @@ impl Truth {
         let now = self.now;
         self.wrong.omitted.retain(|_, at| now.since(*at) < UNLISTED);
         self.wrong.omitted.insert(instance, now);
+    }
+
+    /// The cloud says that it will take an instance, and will not.
+    pub(in crate::sim) fn on_false_notice(&mut self, instance: InstanceId) {
+        let now = self.now;
+        self.wrong.announced.retain(|_, at| now.since(*at) < UNLISTED);
+        self.wrong.announced.insert(instance, now);
+    }
+
+    /// Whether an instance has falsely been announced to end: it does not serve for `min` (rule R12).
+    pub(super) fn is_announced(&self, instance: &InstanceId) -> bool {
+        self.wrong.announced.get(instance).is_some_and(|at| self.now.since(*at) < UNLISTED)
     }
 
     /// A person has repaired the record, by a good copy or by deleting it.

@@ -191,7 +191,7 @@ impl Truth {
             .copied();
         let min = began.map_or(min, |began| began.min.min(min));
         let now = self.now;
-        if !target.ready || doomed(index) {
+        if !target.ready || doomed(index) || self.is_announced(instance) {
             self.check("I6", now, true, String::new);
             return;
         }

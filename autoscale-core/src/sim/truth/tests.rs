@@ -208,6 +208,30 @@ fn i5_one_more_than_max() {
 }
 
 #[test]
+fn i5_what_a_list_omits_counts_while_it_has_a_node() {
+    for (node_is_there, expected) in [(true, 1), (false, 0)] {
+        let mut net = net(20);
+        let omitted = net.world.alive()[0].clone();
+        let index = net.world.cloud.index_of(&omitted).unwrap();
+        net.truth.on_omitted(omitted);
+        if !node_is_there {
+            net.world.cluster.nodes.remove(&index);
+        }
+        send(&mut net, Call::Launch(launch(0, 1)));
+        assert_eq!(broken(&net, "I5"), expected);
+    }
+}
+
+#[test]
+fn i6_what_was_announced_to_end_does_not_serve() {
+    let mut net = net(2);
+    let victim = net.world.alive()[0].clone();
+    net.truth.on_false_notice(victim.clone());
+    send(&mut net, terminate(&victim));
+    assert_eq!(broken(&net, "I6"), 0);
+}
+
+#[test]
 fn i6_and_i8_a_full_node_of_the_last_two_is_terminated() {
     let mut net = net(2);
     let victim = net.world.alive()[0].clone();
