@@ -79,13 +79,12 @@ download() {
 # What is made up is made up once, and is the same after a second run.
 make_up() {
     mkdir -p "$own"
-    [[ -s $own/agent-token ]] || openssl rand -hex 32 >"$own/agent-token"
-    [[ -s $own/prometheus-password ]] || openssl rand -hex 32 >"$own/prometheus-password"
+    [[ -s $own/password ]] || openssl rand -hex 32 | tr -d '\n' >"$own/password"
     if [[ ! -s $own/prometheus.crt ]]; then
         # The cluster's own authority signs, so that the function trusts one authority for both.
         openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=prometheus \
             -keyout "$own/prometheus.key" -out "$scratch/request" 2>"$scratch/said"
-        printf 'subjectAltName=IP:%s\nextendedKeyUsage=serverAuth\n' "$(<"$scratch/address")" >"$scratch/extensions"
+        printf 'subjectAltName=IP:%s,DNS:pushgateway\nextendedKeyUsage=serverAuth\n' "$(<"$scratch/address")" >"$scratch/extensions"
         openssl x509 -req -in "$scratch/request" -days 825 -CA "$ROOT/var/lib/rancher/k3s/server/tls/server-ca.crt" \
             -CAkey "$ROOT/var/lib/rancher/k3s/server/tls/server-ca.key" -CAcreateserial -extfile "$scratch/extensions" \
             -out "$own/prometheus.crt" 2>"$scratch/said" || fail "no certificate for Prometheus"
@@ -93,14 +92,14 @@ make_up() {
     python3 -I - "$own" <<'PYTHON'
 import crypt, json, os, sys
 own = sys.argv[1]
-hashed = crypt.crypt(open(os.path.join(own, "prometheus-password")).read().strip(), crypt.mksalt(crypt.METHOD_BLOWFISH))
+hashed = crypt.crypt(open(os.path.join(own, "password")).read().strip(), crypt.mksalt(crypt.METHOD_BLOWFISH))
 if not hashed.startswith("$2"):
     sys.exit("this system has no bcrypt")
 tls = {"cert_file": "/secret/tls.crt", "key_file": "/secret/tls.key", "min_version": "TLS12"}
 with open(os.path.join(own, "web.json"), "w") as file:
     json.dump({"tls_server_config": tls, "basic_auth_users": {"autoscaler": hashed}}, file)
 PYTHON
-    { printf 'autoscaler:'; cat "$own/prometheus-password"; } >"$own/prometheus-login"
+    { printf 'autoscaler:'; cat "$own/password"; } >"$own/prometheus-login"
 }
 
 # A parameter from a file: the value is on no command line. The function's certificate authority is no secret, and kept like one.
@@ -146,7 +145,8 @@ done
 make_up
 kubectl create namespace autoscale --dry-run=client -o json | kubectl apply -f - >/dev/null
 kubectl -n autoscale create secret generic prometheus-web --from-file=tls.crt="$own/prometheus.crt" --from-file=tls.key="$own/prometheus.key" \
-    --from-file=web.json="$own/web.json" --dry-run=client -o json | kubectl apply -f - >/dev/null
+    --from-file=web.json="$own/web.json" --from-file=ca.crt="$ROOT/var/lib/rancher/k3s/server/tls/server-ca.crt" \
+    --from-file=password="$own/password" --dry-run=client -o json | kubectl apply -f - >/dev/null
 sed '1,/^# MANIFESTS$/d' "$0" | sed -n 's/^# | \{0,1\}//p' | python3 -I -c '
 import base64, gzip, sys
 sys.stdout.buffer.write(gzip.decompress(base64.b64decode(sys.stdin.read())))' >"$scratch/manifests.yaml"
