@@ -114,7 +114,7 @@ class TheTemplate(unittest.TestCase):
         for name in rules:
             self.assertTrue(self.template.exists(name))
             self.assertFalse(without.exists(name))
-        self.assertIn('"publish":"false"', base64.b64decode(re.findall(r"autoscale-server: (\S+)", user_data(without, "MasterTemplate"))[0]).decode())
+        self.assertIn('"publish":"false"', base64.b64decode(re.findall(r"^# autoscale-server: (\S+)$", user_data(without, "MasterTemplate"), re.M)[0]).decode())
         self.assertEqual(without.properties("Function")["Environment"]["Variables"]["WORKER_SUBNET_IDS"], "NodeSubnetA-id,NodeSubnetB-id")
         self.assertFalse(without.exists("Nat") or without.exists("NodeOut"))
         for name in ["Tick", "SpotInterruption", "Rebalance", "Health"]:
