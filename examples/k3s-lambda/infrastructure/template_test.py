@@ -61,6 +61,11 @@ class TheTemplate(unittest.TestCase):
         self.assertIn("--storage.tsdb.retention.time=7d", pod["containers"][0]["args"])
         config = next(one for one in found if one["kind"] == "ConfigMap")["data"]["prometheus.yml"]
         self.assertEqual(yaml.safe_load(config)["global"]["scrape_interval"], "15s")
+        enforced = {one["metadata"]["name"]: one["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] for one in found if one["kind"] == "Namespace"}
+        for one in found:
+            volumes = one["spec"]["template"]["spec"].get("volumes", []) if one["kind"] in ("Deployment", "DaemonSet") else []
+            if any("hostPath" in volume for volume in volumes):
+                self.assertEqual(enforced[one["metadata"]["namespace"]], "privileged", one["metadata"]["name"])
         account = next(one for one in found if one["kind"] == "ServiceAccount" and one["metadata"]["name"] == "autoscale")
         self.assertEqual(account["metadata"]["namespace"], "autoscale")
 
