@@ -10,8 +10,9 @@ import sys
 
 HERE = pathlib.Path(__file__).parent
 BOOTSTRAP = HERE.parent / "bootstrap"
-MANIFESTS = [HERE.parents[1] / "controller/manifests" / name for name in ("namespace.yaml", "service-account.yaml", "rbac.yaml")]
-MANIFESTS.append(BOOTSTRAP / "monitoring.yaml")
+CONTROLLER = HERE.parents[1] / "controller/manifests"
+MANIFESTS = [CONTROLLER / "namespace.yaml", CONTROLLER / "service-account.yaml", HERE.parents[2] / "autoscale-kube/rbac/cluster-role.yaml",
+             BOOTSTRAP / "account.yaml", CONTROLLER / "guard/admission-policy.yaml", BOOTSTRAP / "monitoring.yaml"]
 
 
 def script(name):

@@ -44,15 +44,23 @@ class TheTemplate(unittest.TestCase):
         self.assertEqual({server["api_ca"]}, {variables["K8S_CA_PARAM"], variables["PROM_CA_PARAM"]})
         self.assertEqual(server["prometheus_login"], variables["PROM_LOGIN_PARAM"])
 
-    def test_the_masters_manifests_come_out_again(self):
+    def manifests(self):
+        """As the master unpacks them."""
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder, "part-001")
             path.write_text(user_data(self.template, "MasterTemplate"))
             unpack = "sed '1,/^# MANIFESTS$/d' \"$0\" | sed -n 's/^# | \\{0,1\\}//p' | base64 -d | gzip -dc"
             self.assertIn("sed '1,/^# MANIFESTS$/d' \"$0\" | sed -n 's/^# | \\{0,1\\}//p'", path.read_text())
             done = subprocess.run(["bash", "-c", unpack, path], capture_output=True, check=True)
-        found = list(yaml.safe_load_all(done.stdout))
-        ports = {port["nodePort"] for one in found if one["kind"] == "Service" for port in one["spec"]["ports"]}
+        return list(yaml.safe_load_all(done.stdout))
+
+    def named(self, kind, name):
+        found, = [one for one in self.manifests() if one["kind"] == kind and one["metadata"]["name"] == name]
+        return found
+
+    def test_the_masters_manifests_come_out_again(self):
+        found = self.manifests()
+        ports = {port["nodePort"] for one in found if one["kind"] == "Service" and one["spec"].get("type") for port in one["spec"]["ports"]}
         variables = self.template.properties("Function")["Environment"]["Variables"]
         self.assertEqual(ports, {int(variables["PROM_NODEPORT"]), int(variables["PUSHGATEWAY_NODEPORT"])})
         prometheus = next(one for one in found if one["kind"] == "Deployment" and one["metadata"]["name"] == "prometheus")
@@ -68,6 +76,61 @@ class TheTemplate(unittest.TestCase):
                 self.assertEqual(enforced[one["metadata"]["namespace"]], "privileged", one["metadata"]["name"])
         account = next(one for one in found if one["kind"] == "ServiceAccount" and one["metadata"]["name"] == "autoscale")
         self.assertEqual(account["metadata"]["namespace"], "autoscale")
+
+    def test_what_the_function_asks_prometheus_for_is_measured(self):
+        signals = (HERE.parents[2] / "autoscale-kube/src/prometheus/signal.rs").read_text()
+        asked = set(re.findall(r"\b((?:kube|node)_[A-Za-z_]+)\{", signals))
+        self.assertGreaterEqual(len(asked), 5)
+        pod = lambda kind, name: self.named(kind, name)["spec"]["template"]["spec"]["containers"][0]
+        state = pod("Deployment", "kube-state-metrics")
+        allowed, = [one.split("=", 1)[1] for one in state["args"] if one.startswith("--metric-allowlist=")]
+        self.assertEqual(set(allowed.split(",")), {name for name in asked if name.startswith("kube_")})
+        self.assertIn("--resources=pods", state["args"])
+        collectors = {"node_cpu": "--collector.cpu", "node_memory": "--collector.meminfo"}
+        for name in asked - set(allowed.split(",")):
+            self.assertIn(collectors["_".join(name.split("_")[:2])], pod("DaemonSet", "node-exporter")["args"])
+
+    def test_prometheus_reads_its_configuration_and_finds_its_targets(self):
+        config = self.named("ConfigMap", "prometheus")["data"]["prometheus.yml"]
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder, "prometheus.yml")
+            check = lambda: subprocess.run(["promtool", "check", "config", "--syntax-only", path], capture_output=True, text=True, check=False)
+            # Debian's package knows nothing of Kubernetes: all but the one field is checked.
+            plain = yaml.safe_load(config)
+            self.assertEqual(len([job.pop("kubernetes_sd_configs") for job in plain["scrape_configs"] if "kubernetes_sd_configs" in job]), 1)
+            path.write_text(yaml.safe_dump(plain))
+            done = check()
+            self.assertEqual(done.returncode, 0, done.stderr)
+            path.write_text(yaml.safe_dump(plain).replace("scrape_interval", "scrape_intervall"))
+            self.assertNotEqual(check().returncode, 0, "promtool takes anything")
+        targets = [target for job in yaml.safe_load(config)["scrape_configs"] for group in job.get("static_configs", []) for target in group["targets"]]
+        self.assertEqual(len(targets), 2)
+        for target in targets:
+            name, namespace, port = re.fullmatch(r"([a-z-]+)\.([a-z-]+)\.svc:([0-9]+)", target).groups()
+            service = self.named("Service", name)
+            self.assertEqual(service["metadata"]["namespace"], namespace)
+            self.assertIn(int(port), [one["port"] for one in service["spec"]["ports"]])
+            labels = self.named("Deployment", name)["spec"]["template"]["metadata"]["labels"]
+            self.assertLessEqual(service["spec"]["selector"].items(), labels.items())
+
+    def test_what_accounts_may_do_in_the_cluster(self):
+        found = self.manifests()
+        roles = {one["metadata"]["name"]: one["rules"] for one in found if one["kind"] in ("Role", "ClusterRole")}
+        may = {}
+        for one in found:
+            if one["kind"] in ("RoleBinding", "ClusterRoleBinding"):
+                for subject in one["subjects"]:
+                    may.setdefault(subject["name"], []).extend(roles[one["roleRef"]["name"]])
+        self.assertEqual(set(may), {"autoscale", "prometheus", "kube-state-metrics"})
+        verbs = {name: {(resource, verb) for rule in rules for resource in rule["resources"] for verb in rule["verbs"]} for name, rules in may.items()}
+        self.assertEqual(verbs["kube-state-metrics"], {("pods", "list"), ("pods", "watch")})
+        changes = {pair for pair in verbs["autoscale"] if pair[1] not in ("get", "list")}
+        self.assertEqual(changes, {("nodes", "patch"), ("nodes", "delete"), ("pods/eviction", "create")})
+        self.assertFalse({pair for pair in verbs["prometheus"] if pair[1] not in ("get", "list", "watch")})
+        self.assertFalse(any("*" in pair or "secrets" in pair for pairs in verbs.values() for pair in pairs))
+        guard = self.named("ValidatingAdmissionPolicy", "autoscale-nodes")["spec"]
+        self.assertIn("system:serviceaccount:autoscale:autoscale", guard["matchConditions"][0]["expression"])
+        self.assertEqual(self.named("ValidatingAdmissionPolicyBinding", "autoscale-nodes")["spec"]["validationActions"], ["Deny"])
 
     def test_who_reaches_whom(self):
         found = set()
