@@ -55,6 +55,7 @@ DENIED = [
     (TAG, INSTANCE, birth()), (TAG, INSTANCE, birth(asc__cluster="other") | BIRTH), (TAG, INSTANCE, birth() | {"ec2:CreateAction": "CreateVolume"}),
     (TAG, MASTER, birth() | BIRTH), ("ec2:DeleteTags", INSTANCE, OWN), (KILL, INSTANCE, {}), (KILL, INSTANCE, OWN | {"aws:ResourceTag/asc:cluster": "other"}),
     (KILL, INSTANCE, OWN | {"aws:ResourceTag/asc:role": "master"}), (KILL, INSTANCE, {"aws:ResourceTag/k3s-cluster": "shop", "aws:ResourceTag/k3s-role": "worker"}),
+    (KILL, INSTANCE, OWN | {"aws:ResourceTag/k3s-role": "master"}), (TAG, INSTANCE, birth() | BIRTH | {"aws:ResourceTag/k3s-role": "master"}),
     (KILL, MASTER, OWN), (KILL, f"arn:aws:ec2:us-east-1:{ACCOUNT}:instance/i-1", OWN), ("ec2:StopInstances", INSTANCE, OWN), ("ec2:StopInstances", MASTER, OWN),
     ("ec2:ModifyInstanceAttribute", INSTANCE, OWN), ("ec2:ModifyInstanceAttribute", MASTER, {}), ("ec2:DescribeInstanceAttribute", INSTANCE, HERE),
     ("ec2:GetConsoleOutput", INSTANCE, OWN), ("ec2:DescribeInstances", "*", {"aws:RequestedRegion": "us-east-1"}), ("ec2:DescribeInstances", "*", {}),
@@ -136,11 +137,29 @@ class Policies(unittest.TestCase):
             self.assertFalse(kept, left_out["Sid"])
 
     def test_adopted_workers(self):
+        """Machines of before have none of our own tags: the workers' and the cluster's together let them be ended, if that is wanted."""
         tags = {"aws:ResourceTag/k3s-cluster": "shop", "aws:ResourceTag/k3s-role": "worker"}
         rules = statements(AdoptWorkers="true")
         self.assertEqual(evaluator.decide(rules, KILL, INSTANCE, tags), "Allow")
-        self.assertEqual(evaluator.decide(rules, KILL, INSTANCE, tags | {"aws:ResourceTag/k3s-role": "master"}), None)
-        self.assertEqual(evaluator.decide(rules, KILL, MASTER, tags), "Deny")
+        for left_out in tags:
+            rest = {key: value for key, value in tags.items() if key != left_out}
+            self.assertIsNone(evaluator.decide(rules, KILL, INSTANCE, rest), f"without {left_out}")
+        for case, expected in [
+            ((KILL, INSTANCE, tags | {"aws:ResourceTag/k3s-role": "master"}), "Deny"), ((KILL, INSTANCE, tags | {"aws:ResourceTag/k3s-cluster": "other"}), None),
+            ((KILL, INSTANCE, tags | {"aws:ResourceTag/k3s-cluster": "shop2"}), None), ((KILL, MASTER, tags), "Deny"),
+            ((KILL, f"arn:aws:ec2:us-east-1:{ACCOUNT}:instance/i-1", tags), None), ((TAG, INSTANCE, birth() | tags), None),
+            (("ec2:StopInstances", INSTANCE, tags), None), (("ec2:DeleteTags", INSTANCE, tags), None),
+        ]:
+            with self.subTest(case=case):
+                self.assertEqual(evaluator.decide(rules, *case), expected)
+        # Nothing else changes with it.
+        for cases, allowed in [(ALLOWED, True), (DENIED, False)]:
+            for case in cases:
+                if case != (KILL, INSTANCE, tags):
+                    self.assertEqual(evaluator.decide(rules, *case) == "Allow", allowed, case)
+        for adopts in ["true", "false"]:
+            variables = Template(AdoptWorkers=adopts).properties("Function")["Environment"]["Variables"]
+            self.assertEqual(variables["WORKER_ADOPT"], adopts, "the permission and the policy go together")
 
     def test_other_roles(self):
         worker = Template().properties("WorkerRole")["Policies"][0]["PolicyDocument"]["Statement"]

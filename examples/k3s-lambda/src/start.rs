@@ -17,7 +17,7 @@ use crate::command::{Args, Exit};
 use crate::function::{Answer, Failed, Function};
 use crate::settings::{Lookup, Settings};
 use crate::setup::Setup;
-use crate::telemetry;
+use crate::telemetry::{self, LogsTo};
 
 /// The variables that the runtime cannot do without. It panics where one is missing.
 const RUNTIME: [&str; 4] = [
@@ -38,7 +38,9 @@ pub async fn start(args: Args) -> Exit {
         Ok(settings) => settings,
         Err(bad) => return refuse(&bad),
     };
-    if let Err(bad) = telemetry::init(&settings.log) {
+    let is_function = args.local.is_none() && args.command.is_none();
+    let logs = if is_function { LogsTo::Stdout } else { LogsTo::Stderr };
+    if let Err(bad) = telemetry::init(&settings.log, logs) {
         return refuse(&bad);
     }
     let process = Process::new(settings);
@@ -93,12 +95,17 @@ impl Process {
         self.function.get_or_try_init(|| async { Ok(Function::new(self.setup().await?, &*self.ids)) }).await
     }
 
-    async fn invoke(&self, payload: &[u8], left: Option<Span>) -> Result<Result<Answer, Failed>, Bad> {
+    /// Lines for CloudWatch go where logs go.
+    async fn invoke(
+        &self,
+        payload: &[u8],
+        left: Option<Span>,
+        mut logs: impl Write,
+    ) -> Result<Result<Answer, Failed>, Bad> {
         let (answer, lines) = Box::pin(self.function().await?.invoke(payload, left)).await;
-        let mut out = io::stdout().lock();
         for line in lines {
             // A log that is gone stops nothing.
-            let _ = writeln!(out, "{line}");
+            let _ = writeln!(logs, "{line}");
         }
         Ok(answer)
     }
@@ -112,7 +119,7 @@ impl Process {
             return Err(named(&"it is longer than 1 MiB"));
         }
         let payload = std::fs::read(path).map_err(|error| named(&error))?;
-        match self.invoke(&payload, None).await? {
+        match self.invoke(&payload, None, io::stderr()).await? {
             Ok(answer) => {
                 let answer = serde_json::to_string(&answer).unwrap_or_default();
                 let _ = writeln!(io::stdout().lock(), "{answer}");
@@ -138,7 +145,7 @@ impl Process {
             let deadline = Timestamp::from_millis(i64::try_from(context.deadline).unwrap_or(i64::MAX));
             let now = self.clock.now();
             let left = if deadline > now { deadline.since(now) } else { Span::ZERO };
-            match self.invoke(payload.to_string().as_bytes(), Some(left)).await {
+            match self.invoke(payload.to_string().as_bytes(), Some(left), io::stdout()).await {
                 Ok(Ok(answer)) => Ok(answer),
                 Ok(Err(failed)) => Err(failure("NotDone", &failed)),
                 Err(bad) => Err(failure("BadSettings", &bad)),

@@ -1,6 +1,7 @@
-//! Logs: what `tracing` tells, on standard output, one JSON object a line.
+//! Logs: what `tracing` tells, one JSON object a line.
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
 use crate::bad::Bad;
 
@@ -30,14 +31,28 @@ fn filter(asked: &str) -> Result<EnvFilter, Bad> {
         .map_err(|error| Bad::setting("LOG", asked, format!("a level or a filter: {error}")))
 }
 
+/// Where logs go.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum LogsTo {
+    /// Standard output, where Lambda takes them up.
+    Stdout,
+    /// Standard error: standard output has what somebody asked for.
+    Stderr,
+}
+
 /// Begins to log.
 ///
 /// # Errors
 /// The filter is none.
-pub fn init(asked: &str) -> Result<(), Bad> {
+pub fn init(asked: &str, to: LogsTo) -> Result<(), Bad> {
+    let writer = match to {
+        LogsTo::Stdout => BoxMakeWriter::new(std::io::stdout),
+        LogsTo::Stderr => BoxMakeWriter::new(std::io::stderr),
+    };
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter(asked)?)
-        .with_writer(std::io::stdout)
+        .with_writer(writer)
         .with_ansi(false)
         .json()
         .flatten_event(true);

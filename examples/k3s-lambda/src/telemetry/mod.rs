@@ -9,7 +9,7 @@ mod recorder;
 use autoscale_core::driver::{MetricsObserver, Report};
 use autoscale_core::words::ClusterId;
 
-pub use logs::init;
+pub use logs::{LogsTo, init};
 pub use push::{Login, Push};
 pub use recorder::{Collected, Series, Shown};
 

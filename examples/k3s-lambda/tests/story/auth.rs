@@ -13,7 +13,7 @@ use autoscale_kube::fake::{ApiServer, ServeOptions, Settings};
 use k3s_lambda::cluster::authenticated;
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::house::{Parameters, ssm};
+use crate::parameters::{Parameters, ssm};
 use crate::wire::Wire;
 
 const TOKEN: &str = "/shop/k8s/token";

@@ -4,13 +4,18 @@
 #[path = "../../../../autoscale-aws/tests/ec2/account.rs"]
 #[allow(dead_code)]
 mod account;
+mod around;
+mod audit;
 mod auth;
 mod house;
+mod join;
+mod parameters;
 #[path = "../../../../autoscale-aws/tests/ec2/query.rs"]
 #[allow(dead_code)]
 mod query;
 mod story;
 #[path = "../../../../autoscale-aws/tests/dynamodb/tables/mod.rs"]
 mod tables;
+mod trouble;
 #[path = "../../../../autoscale-aws/tests/wire/mod.rs"]
 mod wire;
