@@ -202,8 +202,8 @@ impl Function {
             tracing::warn!(error = error.to_string(), "a report is not in the audit log");
         }
         let lines = telemetry.observe(report);
-        if enough(AFTER)
-            && let Some(Err(why)) = self.setup.push(|| telemetry.exposition()).await
+        if let Some(push) = self.setup.push.as_ref().filter(|_| enough(AFTER))
+            && let Err(why) = push.push(telemetry.exposition()).await
         {
             tracing::warn!(why, "metrics are not pushed");
         }

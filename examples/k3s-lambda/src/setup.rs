@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use autoscale_aws::dynamodb::{AuditTable, TableStore};
 use autoscale_aws::ec2::Ec2Nodes;
-use autoscale_aws::ssm::SecretParameter;
 use autoscale_core::data::policy::Policy;
 use autoscale_core::driver::{Driver, Ports};
 use autoscale_core::ports::{AuditLog, Clock, Ids, StateStore};
@@ -13,7 +12,7 @@ use crate::bad::Bad;
 use crate::clients::Clients;
 use crate::cluster::{Cluster, ClusterDrainer, ClusterMetrics, Dial, Master, MasterDial};
 use crate::settings::{Lookup, Settings, StatePlace};
-use crate::telemetry::{Login, Push};
+use crate::telemetry::Push;
 use crate::{objects, policy};
 
 /// Everything that an invocation or an operator's command works with.
@@ -29,9 +28,9 @@ pub struct Setup {
     /// The audit log.
     pub log: Arc<dyn AuditLog>,
     pub(crate) checks: Checks,
+    /// Where metrics are pushed to, if anywhere.
+    pub(crate) push: Option<Push>,
     scope: String,
-    master: Master,
-    ssm: aws_sdk_ssm::Client,
 }
 
 /// What can be asked beforehand.
@@ -88,42 +87,19 @@ impl Setup {
             (None, StatePlace::Table(_)) => return Err(Bad::of("not enough was set")),
         };
         let master = Master::new(clients.ec2.clone(), settings.master.clone());
-        let cluster = Cluster::new(master.clone(), dial, clock.clone());
+        let cluster = Cluster::new(master, dial, clock.clone());
+        let push = Push::new(&settings, &clients.ssm, cluster.clone(), &clock);
+        let push = push.map_err(|error| Bad::of(error.chain()))?;
         let (drainer, metrics) = (ClusterDrainer::new(cluster.clone()), ClusterMetrics::new(cluster));
         let ports =
             Ports::new(Arc::new(metrics), Arc::new(nodes.clone()), Arc::new(drainer), store, clock, ids);
         let scope = format!("aws/{}", clients.region);
         let checks = Checks { nodes, table, log: log.clone() };
-        let ssm = clients.ssm.clone();
-        Ok(Self { settings, policy, ports, log, checks, scope, master, ssm })
+        Ok(Self { settings, policy, ports, log, checks, push, scope })
     }
 
     /// A driver under the policy.
     pub fn driver(&self) -> Driver {
         Driver::new(self.policy.clone(), self.ports.clone()).with_scope(&self.scope)
-    }
-
-    /// Pushes metrics, if there is a place for them. Otherwise the text is not made.
-    pub(crate) async fn push(&self, text: impl FnOnce() -> String) -> Option<Result<(), String>> {
-        let web = self.settings.pushgateway.as_ref()?;
-        let pushed = async {
-            let parameter =
-                |name: &str| SecretParameter::new(self.ssm.clone(), name, self.ports.clock.clone());
-            let failed = |error: autoscale_core::ports::Error| error.chain();
-            let ca = self.settings.prometheus_ca.as_ref().unwrap_or(&self.settings.api_ca);
-            let ca = match web.insecure {
-                true => None,
-                false => Some(parameter(ca).map_err(failed)?.with_plain().get().await.map_err(failed)?),
-            };
-            let login = match &self.settings.prometheus_login {
-                Some(name) => Some(parameter(name).map_err(failed)?.get().await.map_err(failed)?),
-                None => None,
-            };
-            let address = self.master.address().await.map_err(failed)?;
-            let ca = ca.as_ref().map(|ca| ca.expose());
-            let push = Push::new(address, web, &self.settings.cluster, ca).map_err(|bad| bad.to_string())?;
-            push.push(text(), login.as_deref().map_or(Login::None, Login::Secret)).await
-        };
-        Some(pushed.await)
     }
 }

@@ -118,8 +118,11 @@ fn a_log_in_a_table_is_explained_like_one_in_a_file() {
         table
     });
     let path = path.to_str().unwrap();
-    for question in [&["--acted"][..], &["--at", "20h"], &["--at", "30h", "--json"], &["--acted", "--pool", "web"]] {
-        let of_table = explain(&endpoint, &[&["--dynamodb", &table, "--cluster", CLUSTER], question].concat());
+    for question in
+        [&["--acted"][..], &["--at", "20h"], &["--at", "30h", "--json"], &["--acted", "--pool", "web"]]
+    {
+        let of_table =
+            explain(&endpoint, &[&["--dynamodb", &table, "--cluster", CLUSTER], question].concat());
         let of_file = explain(&endpoint, &[&[path], question].concat());
         let said = (text(&of_table.stdout), text(&of_file.stdout));
         assert_eq!(said.0, said.1, "{question:?}: {}", text(&of_table.stderr));

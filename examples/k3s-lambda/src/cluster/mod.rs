@@ -96,6 +96,19 @@ impl Cluster {
         Ok(reached)
     }
 
+    /// The master's address: the one that is connected to, or as it is now. It has been judged.
+    ///
+    /// # Errors
+    /// As [`Master::address`].
+    pub async fn address(&self) -> Result<IpAddr, Error> {
+        let now = self.clock.boot();
+        let held = self.held.lock().await.as_ref().filter(|held| now < held.until).map(|held| held.address);
+        match held {
+            Some(address) => Ok(address),
+            None => self.master.address().await,
+        }
+    }
+
     /// The next call looks for the master anew and connects anew.
     pub(crate) async fn give_up(&self) {
         if let Some(held) = self.held.lock().await.as_mut() {

@@ -2,7 +2,11 @@
 
 use std::io::Write;
 
+use autoscale_core::data::order::{LaunchOrder, Offering};
+use autoscale_core::data::policy::{Policy, PoolPolicy};
 use autoscale_core::data::view::Scope;
+use autoscale_core::ports::Ids;
+use autoscale_core::words::Token;
 
 use super::{Exit, written};
 use crate::bad::Bad;
@@ -19,7 +23,7 @@ pub(super) async fn run(setup: &Setup, out: &mut (dyn Write + Send)) -> Result<E
         None => all.push(("the record's object", one(setup.ports.store.load().await.map(drop)))),
     }
     all.push(("the audit log's table", one(checks.log.check().await)));
-    let ec2 = checks.nodes.check(&[]).await;
+    let ec2 = checks.nodes.check(&launches(&setup.policy, &*setup.ports.ids)).await;
     all.push(("EC2", ec2.err().into_iter().flatten().map(|error| error.chain()).collect()));
     // Finds the master, fetches the secrets, and logs in.
     all.push((
@@ -38,4 +42,30 @@ pub(super) async fn run(setup: &Setup, out: &mut (dyn Write + Send)) -> Result<E
         }
     }
     Ok(exit)
+}
+
+/// Every shape and way to buy of every pool in its first zone, and its first of each in the others: together they meet every subnet,
+/// type and image that will ever be asked for.
+fn launches(policy: &Policy, ids: &dyn Ids) -> Vec<LaunchOrder> {
+    let (inc, mut orders) = (ids.inc(), Vec::new());
+    for pool in policy.pools().values() {
+        for offering in offerings(pool) {
+            let token = Token::of(&inc, 1, u32::try_from(orders.len()).unwrap_or(u32::MAX), 1);
+            let (cluster, name) = (policy.cluster().clone(), pool.name.clone());
+            orders.push(LaunchOrder::new(cluster, name, offering, token, pool.template.as_str()));
+        }
+    }
+    orders
+}
+
+fn offerings(pool: &PoolPolicy) -> Vec<Offering> {
+    let all = pool.zones.iter().zip(0..).flat_map(|(zone, at)| {
+        let ways = pool.purchases.iter().zip(0..);
+        ways.flat_map(move |(purchase, way)| {
+            let shapes =
+                pool.shapes.iter().zip(0..).filter(move |(_, shape)| at == 0 || (way, *shape) == (0, 0));
+            shapes.map(move |(shape, _)| Offering::new(zone.clone(), *purchase, shape.name.clone()))
+        })
+    });
+    all.collect()
 }

@@ -17,11 +17,11 @@ use crate::setup::Setup;
 
 /// The serverless autoscaler for k3s on EC2. Settings are environment variables: see the README beside it
 #[derive(Parser, Clone, Debug)]
-#[command(name = "bootstrap", version)]
+#[command(name = "bootstrap", version, args_conflicts_with_subcommands = true)]
 #[non_exhaustive]
 pub struct Args {
     /// Take the event in this file, as an invocation would, print the answer, and end
-    #[arg(long, value_name = "EVENT.json", conflicts_with = "command")]
+    #[arg(long, value_name = "EVENT.json")]
     pub local: Option<PathBuf>,
 
     /// What to do instead of waiting for invocations
@@ -159,5 +159,22 @@ fn written(done: std::io::Result<()>) -> Result<(), Bad> {
             Err(Bad::of(format!("cannot print: {error}")))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Args::command().debug_assert();
+        assert!(
+            Args::try_parse_from(["bootstrap", "--local", "e.json", "status"]).is_err(),
+            "two things at once"
+        );
+        assert!(matches!(Args::try_parse_from(["bootstrap"]), Ok(Args { local: None, command: None })));
     }
 }

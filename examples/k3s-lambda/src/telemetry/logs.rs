@@ -6,9 +6,11 @@ use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use crate::bad::Bad;
 
 /// Whatever is asked for: what carries secrets on its way tells nothing of it.
-const QUIET: [&str; 12] = [
+const QUIET: [&str; 14] = [
     "aws_config",
+    "aws_runtime",
     "aws_sdk_ssm",
+    "aws_sigv4",
     "aws_smithy_http_client",
     "aws_smithy_runtime",
     "aws_smithy_runtime_api",

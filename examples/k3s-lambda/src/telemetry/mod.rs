@@ -10,7 +10,7 @@ use autoscale_core::driver::{MetricsObserver, Report};
 use autoscale_core::words::ClusterId;
 
 pub use logs::{LogsTo, init};
-pub use push::{Login, Push};
+pub(crate) use push::Push;
 pub use recorder::{Collected, Series, Shown};
 
 /// The metrics that CloudWatch is told by default. Each combination of labels is a metric that is paid for; the rest is for those

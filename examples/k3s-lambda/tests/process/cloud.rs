@@ -6,13 +6,10 @@ use std::sync::{Arc, Mutex};
 use aws_smithy_runtime_api::client::http::HttpConnector;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
-use http::{Request, Response};
-use http_body_util::Full;
-use hyper::body::Bytes;
 use tokio::sync::watch;
 
 use crate::account::Account;
-use crate::http::{Reply, Server, serve};
+use crate::http::{Asked, Reply, Server, Told, serve};
 use crate::parameters::Parameters;
 use crate::tables::Tables;
 use crate::wire::Wire;
@@ -57,17 +54,18 @@ impl Cloud {
         std::mem::take(&mut *self.log.lock().unwrap())
     }
 
-    async fn answer(&self, request: Request<Bytes>) -> Reply {
-        let (head, body) = request.into_parts();
-        let target = head.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
-        let target = target.unwrap_or_default().to_owned();
-        let named = String::from_utf8_lossy(&body).split('&').find_map(|pair| {
-            pair.strip_prefix("Action=").map(|action| format!("EC2.{action}"))
-        });
-        let operation = if target.is_empty() { named.unwrap_or_default() } else { target.clone() };
+    async fn answer(&self, asked: Asked) -> Reply {
+        let target = asked.header("x-amz-target").unwrap_or_default().to_owned();
+        let body = String::from_utf8(asked.body).unwrap();
+        let action = body.split('&').find_map(|pair| pair.strip_prefix("Action="));
+        let operation =
+            if target.is_empty() { format!("EC2.{}", action.unwrap_or_default()) } else { target.clone() };
         self.log.lock().unwrap().push(operation.clone());
-        let request = Request::from_parts(head, SdkBody::from(body.to_vec()));
-        let request = HttpRequest::try_from(request).unwrap();
+        let mut request = HttpRequest::new(SdkBody::from(body));
+        request.set_uri(asked.target).unwrap();
+        for (name, value) in asked.headers {
+            request.headers_mut().append(name.to_lowercase(), value);
+        }
         let answer = if target.starts_with("DynamoDB_") {
             self.tables.call(request)
         } else if target.starts_with("AmazonSSM.") {
@@ -75,14 +73,14 @@ impl Cloud {
         } else {
             self.ec2.call(request)
         };
-        let answer = answer.await.ok()?.try_into_http1x().unwrap();
+        let answer = answer.await.ok()?;
         if operation == "EC2.RunInstances" {
             let mut mute = self.mute.subscribe();
             mute.wait_for(|mute| !mute).await.unwrap();
         }
-        let (head, body) = answer.into_parts();
-        let text = String::from_utf8(body.bytes().unwrap().to_vec()).unwrap();
-        let text = text.replace("10.0.0.7", &self.address.to_string());
-        Some(Response::from_parts(head, Full::from(text)))
+        let body = String::from_utf8(answer.body().bytes().unwrap().to_vec()).unwrap();
+        let body = body.replace("10.0.0.7", &self.address.to_string());
+        let headers = answer.headers().iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Some(Told { code: answer.status().as_u16(), headers: headers.collect(), body })
     }
 }

@@ -1,16 +1,13 @@
 //! Servers on this machine.
 
+use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 
-use http::{Request, Response};
-use http_body_util::{BodyExt, Full};
-use hyper::body::{Bytes, Incoming};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{
+    AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader,
+};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
@@ -18,8 +15,36 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::aws_lc_rs::default_provider;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
-/// An answer; without one the connection breaks.
-pub(crate) type Reply = Option<Response<Full<Bytes>>>;
+/// A request that has come in whole.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) method: String,
+    pub(crate) target: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Asked {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        self.target.split_once('?').map_or(self.target.as_str(), |(path, _)| path)
+    }
+}
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    pub(crate) code: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: String,
+}
+
+/// Without an answer the connection breaks.
+pub(crate) type Reply = Option<Told>;
 
 /// A server that ends with the test.
 pub(crate) struct Server {
@@ -34,30 +59,71 @@ impl Drop for Server {
 }
 
 pub(crate) fn reply(code: u16, body: impl Into<String>) -> Reply {
-    Some(Response::builder().status(code).body(Full::from(body.into())).unwrap())
+    Some(Told { code, headers: Vec::new(), body: body.into() })
 }
 
-/// What becomes of a connection.
-async fn converse<F>(stream: impl AsyncRead + AsyncWrite + Unpin, answer: impl Fn(Request<Bytes>) -> F)
+/// Answers the requests of a connection one after the other.
+async fn converse<F>(stream: impl AsyncRead + AsyncWrite + Unpin, answer: impl Fn(Asked) -> F)
 where
     F: Future<Output = Reply>,
 {
-    let service = service_fn(|request: Request<Incoming>| {
-        let answer = &answer;
-        async move {
-            let (head, body) = request.into_parts();
-            let body = body.collect().await.map_err(|error| error.to_string())?.to_bytes();
-            answer(Request::from_parts(head, body)).await.ok_or_else(|| "lost".to_owned())
-        }
-    });
+    let mut stream = BufReader::new(stream);
     // A connection that breaks is the client's to notice.
-    drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
+    while let Ok(Some(asked)) = read(&mut stream).await {
+        let Some(Told { code, headers, body }) = answer(asked).await else { return };
+        let mut text = format!("HTTP/1.1 {code} x\r\ncontent-length: {}\r\n", body.len());
+        for (name, value) in headers {
+            text.push_str(&format!("{name}: {value}\r\n"));
+        }
+        if stream.write_all(format!("{text}\r\n{body}").as_bytes()).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn line(stream: &mut (impl AsyncBufRead + Unpin)) -> io::Result<String> {
+    let mut line = String::new();
+    stream.read_line(&mut line).await?;
+    Ok(line.trim_end().to_owned())
+}
+
+async fn read(stream: &mut (impl AsyncBufRead + Unpin)) -> io::Result<Option<Asked>> {
+    let first = line(stream).await?;
+    let mut words = first.split(' ');
+    let (Some(method), Some(target)) = (words.next(), words.next()) else { return Ok(None) };
+    let mut asked =
+        Asked { method: method.to_owned(), target: target.to_owned(), headers: Vec::new(), body: Vec::new() };
+    loop {
+        let line = line(stream).await?;
+        let Some((name, value)) = line.split_once(':') else { break };
+        asked.headers.push((name.to_owned(), value.trim().to_owned()));
+    }
+    let length: Option<usize> = asked.header("content-length").map(|length| length.parse().unwrap());
+    let part = |size| vec![0_u8; size];
+    match length {
+        Some(length) => {
+            asked.body = part(length);
+            stream.read_exact(&mut asked.body).await?;
+        }
+        None if asked.header("transfer-encoding").is_some_and(|how| how.contains("chunked")) => loop {
+            let size = usize::from_str_radix(&line(stream).await?, 16).map_err(io::Error::other)?;
+            let mut chunk = part(size);
+            stream.read_exact(&mut chunk).await?;
+            line(stream).await?;
+            asked.body.extend(chunk);
+            if size == 0 {
+                break;
+            }
+        },
+        None => {}
+    }
+    Ok(Some(asked))
 }
 
 /// Answers as it is told, on a port of its own.
 pub(crate) async fn serve<A, F>(at: IpAddr, tls: Option<ServerConfig>, answer: A) -> Server
 where
-    A: Fn(Request<Bytes>) -> F + Clone + Send + Sync + 'static,
+    A: Fn(Asked) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Reply> + Send,
 {
     accept(at, tls, move |stream| {

@@ -7,14 +7,12 @@ use std::sync::{Arc, Mutex};
 use autoscale_core::words::Timestamp;
 use autoscale_kube::fake::{ApiServer, NodeSpec, ServeOptions, Serving, Settings as Weather};
 use base64::Engine as _;
-use http::Request;
-use hyper::body::Bytes;
 use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::account::SUBNETS;
 use crate::cloud::Cloud;
-use crate::http::{Reply, Server, Trust, front, private_address, reply, serve};
+use crate::http::{Asked, Reply, Server, Trust, front, private_address, reply, serve};
 
 /// What must be nowhere in what the program writes.
 pub(crate) const SECRETS: [&str; 3] = ["canary-api-token", "canary-password", "canary-aws-key"];
@@ -109,42 +107,42 @@ impl Place {
     }
 }
 
-fn is_let_in(request: &Request<Bytes>) -> bool {
+fn is_let_in(asked: &Asked) -> bool {
     let login = base64::engine::general_purpose::STANDARD.encode(format!("autoscaler:{}", SECRETS[1]));
-    request.headers().get("authorization").is_some_and(|given| given.as_bytes() == format!("Basic {login}").as_bytes())
+    asked.header("authorization") == Some(&format!("Basic {login}"))
 }
 
 /// A Prometheus that knows one number, measured just now, and lets nobody in without the login.
 async fn prometheus(at: IpAddr, trust: &Trust, busy: Arc<AtomicI64>) -> Server {
-    let answer = move |request: Request<Bytes>| {
+    let answer = move |asked: Asked| {
         let busy = busy.clone();
-        async move { told(&request, &busy) }
+        async move { told(&asked, &busy) }
     };
     serve(at, Some(trust.config()), answer).await
 }
 
 /// A Pushgateway that keeps what it is given.
 async fn pushgateway(at: IpAddr, trust: &Trust, pushed: Arc<Mutex<Vec<String>>>) -> Server {
-    let answer = move |request: Request<Bytes>| {
+    let answer = move |asked: Asked| {
         let pushed = pushed.clone();
         async move {
-            if !is_let_in(&request) || request.method() != "PUT" {
+            if !is_let_in(&asked) || asked.method != "PUT" {
                 return reply(401, "Unauthorized");
             }
-            assert_eq!(request.uri().path(), "/metrics/job/autoscale/instance/shop");
-            pushed.lock().unwrap().push(String::from_utf8(request.body().to_vec()).unwrap());
+            assert_eq!(asked.path(), "/metrics/job/autoscale/instance/shop");
+            pushed.lock().unwrap().push(String::from_utf8(asked.body).unwrap());
             reply(200, "")
         }
     };
     serve(at, Some(trust.config()), answer).await
 }
 
-fn told(request: &Request<Bytes>, busy: &AtomicI64) -> Reply {
-    if !is_let_in(request) {
+fn told(asked: &Asked, busy: &AtomicI64) -> Reply {
+    if !is_let_in(asked) {
         return reply(401, "Unauthorized");
     }
-    let query = request.uri().query().unwrap_or_default();
-    if !request.uri().path().ends_with("/api/v1/query") || !query.contains("node_cpu_seconds_total") {
+    let query = asked.target.split_once('?').map_or("", |(_, query)| query);
+    if !asked.path().ends_with("/api/v1/query") || !query.contains("node_cpu_seconds_total") {
         return reply(404, query);
     }
     let seconds = now() / 1_000;
@@ -168,9 +166,9 @@ const VARIABLES: [(&str, &str); 34] = [
     ("MAX_WORKERS", "4"),
     ("CPU_UP", "70"),
     ("CPU_DOWN", "30"),
-    ("IDLE_DOWN_SEC", "1"),
-    ("COOLDOWN_UP_SEC", "1"),
-    ("COOLDOWN_DOWN_SEC", "1"),
+    ("IDLE_DOWN_SEC", "600"),
+    ("COOLDOWN_UP_SEC", "0"),
+    ("COOLDOWN_DOWN_SEC", "600"),
     ("JOIN_TIMEOUT_SEC", "600"),
     ("MASTER_TAG_KEY", "k3s-role"),
     ("MASTER_TAG_VALUE", "master"),

@@ -1,20 +1,16 @@
 //! Lambda's runtime API, and the process that asks it.
 
+use std::io::Read;
 use std::net::Ipv4Addr;
-use std::process::Stdio;
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
-use http::{Request, Response};
-use http_body_util::Full;
-use hyper::body::Bytes;
 use serde_json::Value;
-use tokio::io::AsyncReadExt;
-use tokio::process::{Child, Command};
 use tokio::sync::{Mutex, mpsc};
-use tokio::task::JoinHandle;
 
-use crate::http::{Reply, Server, reply, serve};
+use crate::http::{Asked, Reply, Server, Told, reply, serve};
 
 /// Nothing here takes longer.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -73,27 +69,28 @@ impl Runtime {
 }
 
 async fn deal(
-    request: Request<Bytes>,
+    asked: Asked,
     queue: &Mutex<mpsc::UnboundedReceiver<(Value, Duration)>>,
     tell: &mpsc::UnboundedSender<Said>,
 ) -> Reply {
-    let path = request.uri().path().to_owned();
-    let body = || serde_json::from_slice(request.body()).unwrap_or(Value::Null);
+    let path = asked.path().to_owned();
+    let body = || serde_json::from_slice(&asked.body).unwrap_or(Value::Null);
     if path == "/2018-06-01/runtime/invocation/next" {
         tell.send(Said::Ready).ok()?;
         let (event, left) = queue.lock().await.recv().await?;
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-        let answer = Response::builder()
-            .header("lambda-runtime-aws-request-id", "8476a536-e9f4-11e8-9739-2dfe598c3fcd")
-            .header("lambda-runtime-deadline-ms", (now + left).as_millis().to_string())
-            .header(
+        let headers = [
+            ("lambda-runtime-aws-request-id", "8476a536-e9f4-11e8-9739-2dfe598c3fcd".to_owned()),
+            ("lambda-runtime-deadline-ms", (now + left).as_millis().to_string()),
+            (
                 "lambda-runtime-invoked-function-arn",
-                "arn:aws:lambda:eu-central-1:111122223333:function:shop-autoscaler",
-            )
-            .header("lambda-runtime-trace-id", "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=0")
-            .header("content-type", "application/json")
-            .body(Full::from(event.to_string()));
-        return Some(answer.unwrap());
+                "arn:aws:lambda:eu-central-1:111122223333:function:shop-autoscaler".to_owned(),
+            ),
+            ("lambda-runtime-trace-id", "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Sampled=0".to_owned()),
+            ("content-type", "application/json".to_owned()),
+        ];
+        let headers = headers.map(|(name, value)| (name.to_owned(), value)).to_vec();
+        return Some(Told { code: 200, headers, body: event.to_string() });
     }
     let said = match path.rsplit('/').next() {
         Some("response") => Said::Answer(body()),
@@ -108,7 +105,7 @@ async fn deal(
 pub(crate) struct Process {
     pub(crate) runtime: Runtime,
     child: Child,
-    out: [JoinHandle<String>; 2],
+    out: Option<[JoinHandle<String>; 2]>,
     /// From its start until it waited for the first event.
     pub(crate) cold: Duration,
 }
@@ -116,14 +113,14 @@ pub(crate) struct Process {
 /// The program with these variables and no others.
 pub(crate) fn program(variables: impl IntoIterator<Item = (String, String)>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bootstrap"));
-    command.env_clear().envs(variables).stdin(Stdio::null()).kill_on_drop(true);
+    command.env_clear().envs(variables).stdin(Stdio::null());
     command
 }
 
 impl Process {
     /// Starts it and waits until it asks for an event.
     pub(crate) async fn start(variables: &[(String, String)]) -> Self {
-        let mut runtime = Runtime::new().await;
+        let runtime = Runtime::new().await;
         let own = [
             ("AWS_LAMBDA_RUNTIME_API", runtime.server.at.to_string()),
             ("AWS_LAMBDA_FUNCTION_NAME", "shop-autoscaler".to_owned()),
@@ -136,29 +133,39 @@ impl Process {
         let mut command = program(variables.iter().cloned().chain(own));
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-        let out = [tokio::spawn(whole(stdout)), tokio::spawn(whole(stderr))];
-        let first = runtime.next().await;
+        let out = Some([std::thread::spawn(|| whole(stdout)), std::thread::spawn(|| whole(stderr))]);
+        let mut process = Self { runtime, child, out, cold: Duration::ZERO };
+        let first = process.runtime.next().await;
         assert!(matches!(first, Said::Ready), "{first:?}");
-        Self { runtime, child, out, cold: begun.elapsed() }
+        process.cold = begun.elapsed();
+        process
     }
 
     /// The most memory that it has had, in KiB, as the kernel counts it.
     pub(crate) fn peak_memory(&self) -> Option<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()?)).ok()?;
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
         line.trim().strip_suffix(" kB")?.trim().parse().ok()
     }
 
     /// Ends it as the time limit does, and gives what it has written.
-    pub(crate) async fn kill(mut self) -> String {
-        self.child.kill().await.unwrap();
-        let [stdout, stderr] = self.out;
-        format!("{}{}", stdout.await.unwrap(), stderr.await.unwrap())
+    pub(crate) fn kill(mut self) -> String {
+        self.child.kill().unwrap();
+        let [stdout, stderr] = self.out.take().unwrap();
+        format!("{}{}", stdout.join().unwrap(), stderr.join().unwrap())
     }
 }
 
-async fn whole(mut from: impl AsyncReadExt + Unpin) -> String {
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended already.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn whole(mut from: impl Read) -> String {
     let mut text = Vec::new();
-    from.read_to_end(&mut text).await.unwrap();
+    from.read_to_end(&mut text).unwrap();
     String::from_utf8(text).unwrap()
 }

@@ -11,6 +11,7 @@ use autoscale_core::words::{Deadline, Fixed, Span, Timestamp};
 use autoscale_kube::Connection;
 use autoscale_kube::drain::{Drain, DrainConfig};
 use autoscale_kube::fake::ApiServer;
+use k3s_lambda::bad::Bad;
 use k3s_lambda::clients::Clients;
 use k3s_lambda::cluster::{Dial, Reached};
 use k3s_lambda::function::Function;
@@ -150,16 +151,22 @@ impl Around {
 
     /// A new process of the function.
     pub(crate) async fn function(&self) -> Function {
+        self.function_with(&[]).await.unwrap()
+    }
+
+    /// One with other variables; an empty one is not there.
+    pub(crate) async fn function_with(&self, other: &[(&str, &str)]) -> Result<Function, Bad> {
         let lookup = |name: &str| {
-            VARIABLES.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+            let found = other.iter().chain(&VARIABLES).find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned()).filter(|value| !value.is_empty())
         };
-        let settings = Settings::from_env(&lookup).unwrap();
+        let settings = Settings::from_env(&lookup)?;
         let (ec2, dynamodb) = (account::client(&self.ec2), tables::client(&self.tables));
         let clients = Clients::new(ec2, dynamodb, ssm(&self.parameters), "eu-central-1".to_owned());
         let clock: Arc<dyn Clock> = Arc::new(ServerClock(self.server.clone()));
         let ids: Arc<dyn Ids> = Arc::new(RandomIds::new("test"));
         let near = Arc::new(Near(self.clone()));
-        let setup = Setup::with_dial(settings, &clients, &lookup, (clock, ids.clone()), near).await;
-        Function::new(setup.unwrap(), &*ids)
+        let setup = Setup::with_dial(settings, &clients, &lookup, (clock, ids.clone()), near).await?;
+        Ok(Function::new(setup, &*ids))
     }
 }

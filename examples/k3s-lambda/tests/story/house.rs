@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Mutex;
 use std::task::Poll;
 
-use autoscale_core::words::Span;
+use autoscale_core::words::{Span, Timestamp};
 use autoscale_kube::fake::{ApiServer, NodeSpec, Settings as Weather};
 use k3s_lambda::function::{Answer as Told, Failed, Function};
 use serde_json::{Value, json};
@@ -56,7 +56,9 @@ impl House {
     }
 
     pub(crate) async fn with_pods_that_stop_in(span: Span) -> Self {
-        let around = Around::new(ApiServer::new(Weather::default().with_pod_stop(span)));
+        // Of today, so that nothing in the audit log has expired.
+        let today = Timestamp::from_millis(jiff::Timestamp::now().as_millisecond());
+        let around = Around::new(ApiServer::new(Weather::default().with_start(today).with_pod_stop(span)));
         around.ec2.service.place(&[("k3s-role", "master"), ("k3s-cluster", "shop")]);
         let control_plane = "node-role.kubernetes.io/control-plane";
         let master = NodeSpec::new("master").with_label(control_plane, "");
@@ -86,7 +88,7 @@ impl House {
 
     /// An invocation whose process is killed after so many steps, and is another one then. `None` if it did not get to its end.
     pub(crate) async fn killed(&mut self, event: &Value, steps: usize) -> Option<Result<Told, Failed>> {
-        let told = after(steps, self.invoke(event)).await;
+        let told = after(steps, Box::pin(self.invoke(event))).await;
         if told.is_none() {
             self.restart().await;
         }
@@ -173,7 +175,8 @@ impl House {
         let deployment = json!({
             "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "default"},
             "spec": {"replicas": 0, "selector": {"matchLabels": {"app": "web"}}, "template": {
-                "metadata": {"labels": {"app": "web"}}, "spec": {"containers": containers}}},
+                "metadata": {"labels": {"app": "web"}},
+                "spec": {"containers": containers, "terminationGracePeriodSeconds": 600}}},
         });
         self.server.create(deployment).unwrap();
     }

@@ -34,7 +34,8 @@ fn joined(ask: &Value) -> Option<Value> {
     }
     let mut command = Command::new("python3");
     command.args(["-I", "-B", "-c", RUN, env!("CARGO_MANIFEST_DIR")]);
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     serde_json::to_writer(child.stdin.take().unwrap(), ask).unwrap();
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -45,7 +46,8 @@ fn node(config: &Value) -> NodeSpec {
     let texts = |key: &str| -> Vec<String> {
         config[key].as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
     };
-    let provider = texts("kubelet-arg").into_iter().find_map(|arg| Some(arg.strip_prefix("provider-id=")?.to_owned()));
+    let provider =
+        texts("kubelet-arg").into_iter().find_map(|arg| Some(arg.strip_prefix("provider-id=")?.to_owned()));
     let mut node = NodeSpec::new(config["node-name"].as_str().unwrap()).with_provider_id(provider.unwrap());
     for label in texts("node-label") {
         let (key, value) = label.split_once('=').unwrap();

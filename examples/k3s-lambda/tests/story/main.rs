@@ -10,6 +10,7 @@ mod auth;
 mod house;
 mod join;
 mod parameters;
+mod policies;
 #[path = "../../../../autoscale-aws/tests/ec2/query.rs"]
 #[allow(dead_code)]
 mod query;

@@ -60,7 +60,7 @@ async fn pods_wait_and_machines_come_and_go() {
 
 #[tokio::test(start_paused = true)]
 async fn busy_machines_get_another_and_idle_ones_are_drained() {
-    let house = House::with_pods_that_stop_in(Span::from_secs(150)).await;
+    let house = House::with_pods_that_stop_in(Span::from_secs(280)).await;
     house.begin("300m").await;
     house.scale(2).await;
     let first = house.running().remove(0);

@@ -37,7 +37,8 @@ async fn an_invocation_that_dies_at_any_step_buys_one_machine() {
         assert_eq!(house.running().len(), 1, "dead after {steps} steps");
         steps += 1;
     }
-    assert!(steps > 20, "only {steps} steps");
+    // At the least one for each request, and for each end of one.
+    assert!(steps > 6, "only {steps} steps");
     assert!(bought_before_death > 0, "never died behind the request");
 }
 
@@ -55,7 +56,7 @@ async fn processes_that_die_all_the_time_do_no_harm() {
                 house.pass().await;
                 // One dies, and the event is delivered again or is not.
                 for _ in 0..dice.below(3) {
-                    died += u32::from(house.killed(&schedule(), dice.below(150)).await.is_none());
+                    died += u32::from(house.killed(&schedule(), dice.below(14)).await.is_none());
                 }
                 if dice.below(3) > 0 {
                     house.invoke(&schedule()).await.unwrap();
