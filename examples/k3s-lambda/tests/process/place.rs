@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 
 use crate::account::SUBNETS;
 use crate::cloud::Cloud;
-use crate::http::{Asked, Reply, Server, Trust, front, private_address, reply, serve};
+use crate::http::{Asked, Reply, Server, Told, Trust, front, private_address, reply, serve};
 
 /// What must be nowhere in what the program writes.
 pub(crate) const SECRETS: [&str; 3] = ["canary-api-token", "canary-password", "canary-aws-key"];
@@ -152,7 +152,8 @@ fn told(asked: &Asked, busy: &AtomicI64) -> Reply {
     };
     let result = json!([{"metric": {}, "value": [seconds, value]}]);
     let data = json!({"status": "success", "data": {"resultType": "vector", "result": result}});
-    reply(200, data.to_string())
+    let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+    Some(Told { code: 200, headers, body: data.to_string() })
 }
 
 /// What does not depend on ports. Spans are short: time here is real.

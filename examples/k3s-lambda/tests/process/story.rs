@@ -70,7 +70,8 @@ async fn it_buys_and_is_quiet_and_drains_what_is_taken_back() {
     // Prometheus says that it is busy.
     place.busy.store(90, Ordering::SeqCst);
     process.runtime.invoke(schedule()).await.unwrap();
-    assert_eq!(place.machines().len(), 2, "nothing is bought for a busy machine");
+    let why = run(&place, &["explain"]).await.1;
+    assert_eq!(place.machines().len(), 2, "nothing is bought for a busy machine: {why}");
     place.busy.store(50, Ordering::SeqCst);
     place.settle();
     process.runtime.invoke(schedule()).await.unwrap();
