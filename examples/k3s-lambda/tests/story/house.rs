@@ -95,9 +95,14 @@ impl House {
         told
     }
 
+    /// Two minutes, in which nothing happens and lists stay behind.
+    pub(crate) async fn wait(&self) {
+        tokio::time::sleep(Span::from_mins(2).into()).await;
+    }
+
     /// Two minutes: machines boot and end.
     pub(crate) async fn pass_alone(&self) {
-        tokio::time::sleep(Span::from_mins(2).into()).await;
+        self.wait().await;
         self.ec2.service.settle();
     }
 
