@@ -6,9 +6,9 @@ import pathlib
 import sys
 
 HOURS, TICKS = 730, 730 * 30
-# Of a quiet tick, as the test prints them. A record is written every fifth minute, an entry of the log once an hour.
+# Of a quiet tick, as the test prints them. A record of five minutes is written anew: every third tick. An entry of the log: once an hour.
 READS = 1  # GetItem of the record, consistent, up to 4 KB
-WRITES = 1 / 2.5 + 1 / 30  # PutItem of the record (2 KB: two units), and of the log
+WRITES = 1 / 3 + 1 / 30  # PutItem of the record (2 KB: two units), and of the log
 QUERIES = 1 / 30  # the newest entry, before one is written
 SECONDS, MEMORY = 0.4, 256 / 1024  # billed, with every call over a network: assumed, measure yours; GB as in template.yaml
 EMF = 30  # metrics with their labels that CloudWatch is told of by default, for one pool

@@ -26,6 +26,8 @@ pub(crate) struct Cloud {
     log: Arc<Mutex<Vec<String>>>,
     /// While this is so, `RunInstances` is carried out and not answered.
     pub(crate) mute: watch::Sender<bool>,
+    /// Whether one was carried out yet.
+    pub(crate) bought: watch::Sender<bool>,
 }
 
 impl Cloud {
@@ -37,6 +39,7 @@ impl Cloud {
             address,
             log: Arc::default(),
             mute: watch::Sender::new(false),
+            bought: watch::Sender::new(false),
         }
     }
 
@@ -75,6 +78,7 @@ impl Cloud {
         };
         let answer = answer.await.ok()?;
         if operation == "EC2.RunInstances" {
+            self.bought.send_replace(true);
             let mut mute = self.mute.subscribe();
             mute.wait_for(|mute| !mute).await.unwrap();
         }
