@@ -6,6 +6,8 @@ mod bad;
 mod chart;
 mod command;
 mod compare;
+#[cfg(feature = "dynamodb")]
+mod dynamodb;
 mod json;
 mod limits;
 mod outcome;

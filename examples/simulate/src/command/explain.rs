@@ -26,6 +26,16 @@ pub(crate) struct Explain {
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
 
+    /// The log in this DynamoDB table, in place of a file; region and credentials are those of the environment
+    #[cfg(feature = "dynamodb")]
+    #[arg(long, value_name = "TABLE", conflicts_with = "file", requires = "cluster")]
+    dynamodb: Option<String>,
+
+    /// The cluster whose log it is, as its policy calls it
+    #[cfg(feature = "dynamodb")]
+    #[arg(long, value_name = "CLUSTER", requires = "dynamodb")]
+    cluster: Option<autoscale_core::words::ClusterId>,
+
     /// The newest entry then: a time like 2026-03-02T14:00:00Z, or so long after the first entry, like 3h30m
     #[arg(long, value_name = "TIME", value_parser = when)]
     at: Option<When>,
@@ -89,10 +99,14 @@ impl Search {
 impl Explain {
     /// Reads or simulates, and prints.
     pub(super) fn run(self, out: &mut dyn io::Write) -> io::Result<u8> {
-        let Self { file, at, pool, node, acted, json } = self;
+        #[cfg(feature = "dynamodb")]
+        let table = self.dynamodb.clone().zip(self.cluster.clone());
+        #[cfg(not(feature = "dynamodb"))]
+        let table: Option<()> = None;
+        let Self { file, at, pool, node, acted, json, .. } = self;
         let mut question = Question::default();
         (question.pool, question.node) = (pool, node);
-        question.acted = acted || (file.is_none() && at.is_none());
+        question.acted = acted || (file.is_none() && table.is_none() && at.is_none());
         let after = match at {
             Some(When::After(span)) => Some(span),
             Some(When::At(at)) => {
@@ -102,10 +116,16 @@ impl Explain {
             None => None,
         };
         let mut search = Search { question, after, explainer: None };
-        let found = match &file {
-            Some(path) => read(path, &mut search),
-            None => simulate(&mut search),
+        let found = match (&file, &table) {
+            (Some(path), _) => read(path, &mut search),
+            #[cfg(feature = "dynamodb")]
+            (None, Some((table, cluster))) => {
+                crate::dynamodb::read(table, cluster, |head, entry| search.see(head, entry))
+            }
+            _ => simulate(&mut search),
         };
+        #[cfg(feature = "dynamodb")]
+        let file = file.or_else(|| table.map(|(table, _)| PathBuf::from(table)));
         let name = file.as_deref().unwrap_or(Path::new("the simulated day"));
         let answer = match found.and_then(|()| search.answer(name).map_err(Stopped::Foreign)) {
             Ok(answer) => answer,

@@ -1,0 +1,64 @@
+//! What is told besides logs: metrics for CloudWatch inside the log, and for Prometheus by way of a Pushgateway.
+
+mod emf;
+mod exposition;
+mod logs;
+mod push;
+mod recorder;
+
+use autoscale_core::driver::{MetricsObserver, Report};
+use autoscale_core::words::ClusterId;
+
+pub use logs::{LogsTo, init};
+pub(crate) use push::Push;
+pub use recorder::{Collected, Series, Shown};
+
+/// The metrics that CloudWatch is told by default. Each combination of labels is a metric that is paid for; the rest is for those
+/// who have a Pushgateway, or ask for more.
+pub const SHOWN: [&str; 14] = [
+    "autoscale_ticks_total",
+    "autoscale_tick_duration_seconds",
+    "autoscale_lock_held",
+    "autoscale_halted",
+    "autoscale_alarms",
+    "autoscale_paused",
+    "autoscale_instances",
+    "autoscale_wanted_nodes",
+    "autoscale_pending_pods",
+    "autoscale_drains",
+    "autoscale_launches_total",
+    "autoscale_failed_joins",
+    "autoscale_notices",
+    "autoscale_signal_missing",
+];
+
+/// Turns reports into metrics, for as long as the process lives.
+#[derive(Debug)]
+pub struct Telemetry {
+    observer: MetricsObserver,
+    collected: Collected,
+    emf: Option<Vec<String>>,
+}
+
+impl Telemetry {
+    /// Of one cluster; `emf` names the metrics for CloudWatch, `None` all.
+    pub fn new(cluster: &ClusterId, emf: Option<Vec<String>>) -> Self {
+        let collected = Collected::default();
+        let observer = metrics::with_local_recorder(&collected, || MetricsObserver::new(cluster));
+        Self { observer, collected, emf }
+    }
+
+    /// Takes a report. Gives the lines for CloudWatch, one JSON object each.
+    pub fn observe(&mut self, report: &Report) -> Vec<String> {
+        metrics::with_local_recorder(&self.collected, || self.observer.observe(report));
+        let series = self.collected.take();
+        let wanted =
+            |name: &str| self.emf.as_ref().is_none_or(|names| names.iter().any(|known| known == name));
+        emf::lines(report.at, series.iter().filter(|one| wanted(&one.name)))
+    }
+
+    /// Everything that has been counted so far, as Prometheus reads it.
+    pub fn exposition(&self) -> String {
+        exposition::text(&self.collected.all())
+    }
+}

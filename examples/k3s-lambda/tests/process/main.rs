@@ -1,0 +1,22 @@
+//! The program as Lambda runs it: a process that asks a runtime for events, on an EC2, a DynamoDB, a Parameter Store, an API server and
+//! a Prometheus over HTTP on this machine, in real time.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+#[path = "../../../../autoscale-aws/tests/ec2/account.rs"]
+#[allow(dead_code)]
+mod account;
+mod cloud;
+mod http;
+#[path = "../story/parameters.rs"]
+#[allow(dead_code)]
+mod parameters;
+mod place;
+#[path = "../../../../autoscale-aws/tests/ec2/query.rs"]
+#[allow(dead_code)]
+mod query;
+mod runtime;
+mod story;
+#[path = "../../../../autoscale-aws/tests/dynamodb/tables/mod.rs"]
+mod tables;
+#[path = "../../../../autoscale-aws/tests/wire/mod.rs"]
+mod wire;
