@@ -1,0 +1,284 @@
+#!/usr/bin/env bash
+# Makes this machine a worker of its cluster. One fixed text for all machines, to be used as user data or from an image: what differs
+# is read from the instance's tags and from one encoded document, a line "# autoscale-node: <base64 of JSON>" of the user data. Nothing
+# of that is ever a part of a command: it is checked, and goes into files. The join token is read by this machine's own role.
+set -euo pipefail
+set +x
+umask 077
+ulimit -c 0
+
+readonly PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+readonly METADATA=http://169.254.169.254
+readonly ROOT=
+export PATH
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+say() { printf 'autoscale-node: %s\n' "$*" >&2; }
+fail() {
+    say "FAILED: $*"
+    exit 1
+}
+
+# Reads metadata by session, checks every value, and writes one file for each thing that is needed later.
+cat >"$scratch/facts.py" <<'PYTHON'
+import base64, json, os, re, sys, time, urllib.error, urllib.request
+
+metadata, out = sys.argv[1:]
+http = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+LIMIT = 65536
+
+def ask(path, method="GET", headers=None):
+    """The text at a path, None if there is nothing. It is asked again while the service does not answer."""
+    for attempt in range(8):
+        if attempt:
+            time.sleep(0.2 * 2 ** attempt)
+        try:
+            request = urllib.request.Request(metadata + path, method=method, headers=headers or {})
+            with http.open(request, timeout=5) as answer:
+                body = answer.read(LIMIT + 1)
+                if len(body) > LIMIT:
+                    sys.exit("%s: more than %d bytes" % (path, LIMIT))
+                return body.decode("utf-8", "replace")
+        except urllib.error.HTTPError as error:
+            if error.code == 404:
+                return None
+        except OSError:
+            pass
+    sys.exit("%s: the metadata service does not answer" % path)
+
+session = ask("/latest/api/token", "PUT", {"X-aws-ec2-metadata-token-ttl-seconds": "300"}) or ""
+if not re.fullmatch(r"[\x21-\x7e]{1,1024}", session):
+    sys.exit("the metadata service gives no session")
+get = lambda path: ask("/latest/" + path, headers={"X-aws-ec2-metadata-token": session})
+
+wrong = []
+NAME = r"[a-z0-9](?:[a-z0-9-]{0,%d}[a-z0-9])?"
+def checked(field, value, pattern, expected):
+    if isinstance(value, str) and re.fullmatch(pattern, value, re.ASCII):
+        return value
+    wrong.append("%s: %s: expected %s" % (field, ascii(value)[:80], expected))
+    return ""
+
+def tag(key, pattern, expected):
+    return checked("tag " + key, get("meta-data/tags/instance/" + key), pattern, expected)
+
+def fact(path, pattern, expected):
+    return checked(path, get("meta-data/" + path), pattern, expected)
+
+cluster = tag("asc:cluster", NAME % 30, "1 to 32 of a-z, 0-9 and inner dashes")
+pool = tag("asc:pool", NAME % 61, "1 to 63 of a-z, 0-9 and inner dashes")
+role = tag("asc:role", "worker", "worker")
+op = tag("asc:op", "[A-Za-z0-9-]{1,63}[A-Za-z0-9]|[A-Za-z0-9]", "the token of a launch")
+instance = fact("instance-id", "i-[0-9a-f]{8,32}", "the id of an instance")
+zone = fact("placement/availability-zone", NAME % 61, "the name of a zone")
+region = fact("placement/region", "[a-z]{2}(-[a-z]{1,12}){1,3}-[0-9]{1,2}", "the name of a region")
+shape = fact("instance-type", "[a-z0-9][a-z0-9.-]{0,60}[a-z0-9]", "a type of machine")
+life = fact("instance-life-cycle", "spot|on-demand|scheduled|capacity-block", "spot or on-demand")
+
+DOCUMENT = {"format", "cluster", "distribution", "server", "token_parameter", "labels", "taints", "binary", "installer", "ca_hashes"}
+lines = re.findall(r"^# autoscale-node: (\S*)$", get("user-data") or "", re.M)
+document = {}
+if len(lines) != 1:
+    wrong.append("user data: %d lines with a document: expected one" % len(lines))
+else:
+    try:
+        # A key that comes twice would mean one thing here and another elsewhere.
+        def once(pairs):
+            if len({key for key, _ in pairs}) != len(pairs):
+                raise ValueError("a key twice")
+            return dict(pairs)
+        text = base64.b64decode(lines[0], validate=True).decode("utf-8")
+        document = json.loads(text, object_pairs_hook=once)
+        if not isinstance(document, dict):
+            raise ValueError("no object")
+    except (ValueError, RecursionError) as error:
+        wrong.append("document: %s: expected base64 of a JSON object" % type(error).__name__)
+        document = {}
+for key in sorted(set(document) - DOCUMENT):
+    wrong.append("document %s: expected no such key" % ascii(key)[:80])
+
+def of(key, pattern, expected, default=None):
+    return checked("document " + key, document.get(key, default), pattern, expected)
+
+if document.get("format") != 1 or isinstance(document.get("format"), bool):
+    wrong.append("document format: expected 1")
+named = of("cluster", NAME % 30, "the cluster's id")
+if named and cluster and named != cluster:
+    wrong.append("document cluster: %s: expected %s, as the tag says" % (named, cluster))
+distribution = of("distribution", "k3s|kubeadm", "k3s or kubeadm", "k3s")
+HOST = r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+server = of("server", "https://" + HOST + ":[0-9]{1,5}", "https://host:port")
+parameter = of("token_parameter", "/[A-Za-z0-9_.-]{1,100}(/[A-Za-z0-9_.-]{1,100}){1,8}", "the name of a parameter")
+
+def downloaded(key):
+    """Address and digest of a file, or nothing: then the image has it."""
+    value = document.get(key)
+    if value is None:
+        return
+    if not isinstance(value, dict) or set(value) != {"url", "sha256"}:
+        return wrong.append("document %s: expected url and sha256" % key)
+    url = checked("document %s.url" % key, value["url"], "https://" + HOST + "(:[0-9]{1,5})?/[A-Za-z0-9._~%+/-]{1,400}", "an https address")
+    digest = checked("document %s.sha256" % key, value["sha256"], "[0-9a-f]{64}", "64 hexadecimal digits")
+    files[key + ".curl"] = 'url = "%s"\n' % url
+    files[key + ".sha256"] = "%s  %s/%s\n" % (digest, out, key)
+
+files = {}
+downloaded("binary")
+downloaded("installer")
+
+LABEL = r"(?:(?:%s\.)*%s/)?[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?" % (NAME % 61, NAME % 61)
+VALUE = r"(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?"
+labels = {"autoscale.local/pool": pool, "autoscale.local/purchase": "spot" if life == "spot" else "on-demand",
+          "topology.kubernetes.io/region": region, "topology.kubernetes.io/zone": zone, "node.kubernetes.io/instance-type": shape}
+more = document.get("labels", {})
+if not isinstance(more, dict) or len(more) > 20:
+    wrong.append("document labels: expected an object of at most 20")
+    more = {}
+for key, value in more.items():
+    checked("document labels", key, LABEL, "the key of a label")
+    checked("document labels", value, VALUE, "the value of a label")
+    if re.search(r"(^|[./])(kubernetes\.io|k8s\.io|autoscale\.local)/", key):
+        wrong.append("document labels: %s: expected a label that is not set here or by Kubernetes" % ascii(key)[:80])
+labels.update(more)
+taints = document.get("taints", [])
+if not isinstance(taints, list) or len(taints) > 20:
+    wrong.append("document taints: expected a list of at most 20")
+    taints = []
+for taint in taints:
+    checked("document taints", taint, LABEL + "=" + VALUE + ":(NoSchedule|PreferNoSchedule|NoExecute)", "key=value:effect")
+hashes = document.get("ca_hashes", [])
+if not isinstance(hashes, list) or len(hashes) > 4:
+    wrong.append("document ca_hashes: expected a list of at most 4")
+    hashes = []
+for pin in hashes:
+    checked("document ca_hashes", pin, "sha256:[0-9a-f]{64}", "sha256: and 64 hexadecimal digits")
+if distribution == "kubeadm" and not hashes:
+    wrong.append("document ca_hashes: expected at least one for kubeadm")
+if wrong:
+    sys.exit("\n".join(wrong))
+
+# JSON is YAML. The name is the instance's id: an address comes again, and k3s refuses a known name with another password.
+provider = "aws:///%s/%s" % (zone, instance)
+if distribution == "k3s":
+    node = {"server": server, "token-file": "/etc/rancher/k3s/autoscale-token", "node-name": instance,
+            "node-label": ["%s=%s" % pair for pair in sorted(labels.items())], "node-taint": taints,
+            "kubelet-arg": ["provider-id=" + provider]}
+else:
+    parts = [re.fullmatch("([^=]*)=([^:]*):(.*)", taint).groups() for taint in taints]
+    node = {"apiVersion": "kubeadm.k8s.io/v1beta4", "kind": "JoinConfiguration",
+            "discovery": {"bootstrapToken": {"apiServerEndpoint": server[len("https://"):], "token": "", "caCertHashes": hashes}},
+            "nodeRegistration": {"name": instance, "taints": [{"key": k, "value": v, "effect": e} for k, v, e in parts],
+                "kubeletExtraArgs": [{"name": "node-labels", "value": ",".join("%s=%s" % pair for pair in sorted(labels.items()))},
+                                     {"name": "provider-id", "value": provider}]}}
+files.update({"node.json": json.dumps(node, indent=1), "distribution": distribution, "region": region, "parameter": parameter, "name": instance})
+for name, text in files.items():
+    with open(os.path.join(out, name), "x") as file:
+        file.write(text)
+PYTHON
+
+# Puts a file where only root can read it, as one step.
+put() {
+    mkdir -p "$(dirname "$2")"
+    install -m 600 "$1" "$2.new"
+    mv -f "$2.new" "$2"
+}
+
+# A file from its address, if its digest is right.
+download() {
+    [[ -f $scratch/$1.curl ]] || fail "the image has no $1, and the document does not say where it is"
+    curl --config "$scratch/$1.curl" --proto '=https' --tlsv1.2 --fail --silent --show-error --location --retry 5 \
+        --retry-connrefused --max-time 180 --output "$scratch/$1" || fail "cannot download the $1"
+    sha256sum --check --status "$scratch/$1.sha256" || fail "the $1 has another digest than the document says"
+}
+
+# The parameter goes to a file, and what is wrong with it is said without its value.
+read_token() {
+    local attempt
+    for attempt in $(seq 10); do
+        if aws ssm get-parameter --region "$(<"$scratch/region")" --name "$(<"$scratch/parameter")" --with-decryption \
+            --query Parameter.Value --output text >"$scratch/token" 2>"$scratch/said"; then
+            python3 -I - "$scratch/token" "$(<"$scratch/distribution")" <<'PYTHON' || fail "the join token cannot be used"
+import re, sys
+token = open(sys.argv[1]).read(4096).strip()
+if "::server:" in token:
+    sys.exit("it is a server token, which gives the whole cluster away: expected an agent token or a bootstrap token")
+pattern = r"[a-z0-9]{6}\.[a-z0-9]{16}" if sys.argv[2] == "kubeadm" else "[A-Za-z0-9.:_-]{16,512}"
+if not re.fullmatch(pattern, token):
+    sys.exit("it has %d characters: expected a token of %s" % (len(token), sys.argv[2]))
+open(sys.argv[1], "w").write(token)
+PYTHON
+            return
+        fi
+        say "the join token is not there yet (try $attempt)"
+        sleep $((attempt < 6 ? attempt * 2 : 10))
+    done
+    fail "cannot read the join token: $(tr -cd '[:print:]' <"$scratch/said" | cut -c1-300)"
+}
+
+join_k3s() {
+    local binary=$ROOT/usr/local/bin/k3s installer=$ROOT/usr/local/lib/autoscale/install-k3s.sh
+    if [[ ! -x $binary ]]; then
+        download binary
+        install -D -m 755 "$scratch/binary" "$binary"
+    fi
+    if [[ ! -f $installer ]]; then
+        download installer
+        install -D -m 755 "$scratch/installer" "$installer"
+    fi
+    put "$scratch/token" "$ROOT/etc/rancher/k3s/autoscale-token"
+    put "$scratch/node.json" "$ROOT/etc/rancher/k3s/config.yaml"
+    INSTALL_K3S_SKIP_DOWNLOAD=true INSTALL_K3S_SKIP_SELINUX_RPM=true INSTALL_K3S_SKIP_START=true \
+        sh "$installer" agent </dev/null || fail "the installer of k3s failed"
+    systemctl start --no-block k3s-agent || fail "k3s-agent cannot be started"
+}
+
+join_kubeadm() {
+    command -v kubeadm >/dev/null || fail "the image has no kubeadm: make one, see image.pkr.hcl"
+    python3 -I - "$scratch/node.json" "$scratch/token" <<'PYTHON'
+import json, sys
+node = json.load(open(sys.argv[1]))
+node["discovery"]["bootstrapToken"]["token"] = open(sys.argv[2]).read()
+json.dump(node, open(sys.argv[1], "w"), indent=1)
+PYTHON
+    put "$scratch/node.json" "$ROOT/etc/kubernetes/autoscale-join.json"
+    kubeadm join --config "$ROOT/etc/kubernetes/autoscale-join.json" </dev/null || fail "kubeadm cannot join"
+    rm -f "$ROOT/etc/kubernetes/autoscale-join.json"
+}
+
+# Asks the API server as this node: it may read itself.
+is_ready() {
+    local kubectl=(kubectl) config=$ROOT/etc/kubernetes/kubelet.conf
+    if [[ $(<"$scratch/distribution") == k3s ]]; then
+        kubectl=("$ROOT/usr/local/bin/k3s" kubectl)
+        config=$ROOT/var/lib/rancher/k3s/agent/kubelet.kubeconfig
+    fi
+    [[ -f $config ]] || return 1
+    [[ $("${kubectl[@]}" --kubeconfig "$config" --request-timeout 5s get node "$(<"$scratch/name")" \
+        -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}' 2>/dev/null) == True ]]
+}
+
+for tool in python3 aws curl sha256sum systemctl; do
+    command -v "$tool" >/dev/null || fail "$tool is not installed"
+done
+if ! python3 -I "$scratch/facts.py" "$METADATA" "$scratch" 2>"$scratch/said"; then
+    fail "$(tr -cd '[:print:]\n' <"$scratch/said" | head -c 8000)"
+fi
+say "$(<"$scratch/name") joins by $(<"$scratch/distribution")"
+read_token
+case $(<"$scratch/distribution") in
+    k3s) join_k3s ;;
+    kubeadm) join_kubeadm ;;
+esac
+rm -f "$scratch/token"
+
+# A little less than the autoscaler waits: what does not come is told here first, and ended there.
+for ((waited = 0; waited < 540; waited += 5)); do
+    if is_ready; then
+        say "$(<"$scratch/name") is ready after $SECONDS s"
+        exit 0
+    fi
+    sleep 5
+done
+fail "$(<"$scratch/name") is not ready after $SECONDS s"
