@@ -1,5 +1,4 @@
 """`join.sh` on Azure, under bash with stand-ins: `python3 azure_test.py`, standard library, and openssl for the vault's certificate."""
-import base64
 import json
 import os
 import pathlib
@@ -11,7 +10,7 @@ import tempfile
 import unittest
 import urllib.parse
 
-from stage import EVIL, FOLDER, SCRIPT, TOKEN, Handler, encoded, serving, without
+from stage import EVIL, FOLDER, FOR_AWS, TOKEN, Handler, encoded, serving
 import stage
 
 RUST = pathlib.Path(__file__).parents[3] / "autoscale-azure/src/vm"
@@ -179,8 +178,8 @@ class Join(unittest.TestCase):
         plain = self.good(Machine(compute={"zone": "", "priority": "", "vmScaleSetName": "workers"}))
         self.assertEqual(label(plain, "topology.kubernetes.io/zone"), "westeurope", "as the policy names what has no zones")
         self.assertEqual(label(plain, "autoscale.local/purchase"), "on-demand")
-        others = {"tag_prefix": "shop.scale", "identity": IDENTITY, "token_secret": "https://shop-kv.vault.usgovcloudapi.net/secrets/other/" + "0a" * 16}
-        tags = {f"Shop.Scale-{what}": TAGS[f"autoscale-{what}"] for what in ("cluster", "role", "token")}
+        others = {"tag_prefix": "Shop.scale", "identity": IDENTITY, "token_secret": "https://shop-kv.vault.usgovcloudapi.net/secrets/other/" + "0a" * 16}
+        tags = {f"shop.Scale-{what}": TAGS[f"autoscale-{what}"] for what in ("cluster", "role", "token")}
         other = Machine(document=others, tags={**tags, "shop.scale-POOL": "db"}, compute={"priority": "Regular"})
         other.secrets[f"/secrets/other/{'0a' * 16}?api-version=7.4"] = other.secrets["/secrets/join-token?api-version=7.4"]
         other.wanted = {"resource": ["https://vault.usgovcloudapi.net"], "client_id": [IDENTITY]}
@@ -373,7 +372,7 @@ class Join(unittest.TestCase):
         elsewhere = Machine()
         (elsewhere.root / "sys/class/dmi/id/chassis_asset_tag").write_text("None\n")
         self.refused(elsewhere, "/latest/api/token: the metadata service does not answer")
-        self.refused(Machine(text=without("azure")), "/latest/api/token: ")
+        self.refused(Machine(text=FOR_AWS), "/latest/api/token: ")
 
 
 if __name__ == "__main__":

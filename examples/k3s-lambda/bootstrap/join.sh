@@ -271,7 +271,7 @@ said = said if isinstance(said, dict) else {}
 if status != "200":
     error = said.get("error")
     code = error.get("code") if isinstance(error, dict) else error
-    sys.exit("%s refuses: %s %s" % (who, status, re.sub("[^A-Za-z_]", "", str(code))[:60]))
+    sys.exit("%s refuses: %s %s" % (who, status, re.sub("[^A-Za-z_]", "", str(code or ""))[:60]))
 text = said.get(key)
 if not isinstance(text, str):
     sys.exit("%s answers without a %s" % (who, key))

@@ -9,13 +9,18 @@ import http.server
 import json
 import os
 import pathlib
-import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import threading
 
 SCRIPT = pathlib.Path(__file__).with_name("join.sh")
+sys.path.append(str(SCRIPT.parents[1] / "infrastructure"))
+import embed
+
+# As the template has it: without what is for Azure.
+FOR_AWS = embed.script("join.sh")
 TOKEN = "K10" + "a" * 64 + "::node:canary-join-token"
 # Every program writes down its arguments, its environment and who could read the token at that time.
 RECORD = """#!/usr/bin/env bash
@@ -75,11 +80,6 @@ FOLDER = tempfile.TemporaryDirectory()
 
 def encoded(document):
     return base64.b64encode(json.dumps(document).encode()).decode()
-
-
-def without(cloud, text=None):
-    """The script as it is where what is for another cloud is left out."""
-    return re.sub(rf"^# <{cloud}>\n(?:.*\n)*?# </{cloud}>\n", "", text or SCRIPT.read_text(), flags=re.M)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
