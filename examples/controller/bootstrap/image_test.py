@@ -16,7 +16,7 @@ import unittest
 
 import hcl2
 
-HERE = pathlib.Path(__file__).parent
+HERE = pathlib.Path(__file__).resolve().parent
 EXAMPLES = HERE.parents[1]
 sys.path.insert(0, str(EXAMPLES / "k3s-lambda/bootstrap"))
 import azure_test

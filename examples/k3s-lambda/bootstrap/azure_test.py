@@ -6,14 +6,17 @@ import re
 import ssl
 import stat
 import subprocess
+import sys
 import tempfile
 import unittest
 import urllib.parse
 
+# Other tests load this file by its path.
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from stage import EVIL, FOLDER, FOR_AWS, TOKEN, Handler, encoded, serving
 import stage
 
-RUST = pathlib.Path(__file__).parents[3] / "autoscale-azure/src/vm"
+RUST = pathlib.Path(__file__).resolve().parents[3] / "autoscale-azure/src/vm"
 NAME = "as-ab12-3-0"
 GROUP = "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups"
 TAGS = {"autoscale-cluster": "shop", "autoscale-pool": "web", "autoscale-role": "worker", "autoscale-token": "ab12-3-0-1", "owner": "ops"}

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 
-SCRIPT = pathlib.Path(__file__).with_name("join.sh")
+SCRIPT = pathlib.Path(__file__).resolve().with_name("join.sh")
 sys.path.append(str(SCRIPT.parents[1] / "infrastructure"))
 import embed
 

@@ -4,9 +4,12 @@ import hashlib
 import json
 import pathlib
 import stat
+import sys
 import tempfile
 import unittest
 
+# Other tests load this file by its path.
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from stage import EVIL, FOLDER, FOR_AWS, SCRIPT, TOKEN, Handler, encoded
 import stage
 
