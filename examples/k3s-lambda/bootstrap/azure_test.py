@@ -59,7 +59,9 @@ class Metadata(Handler):
         path, _, query = self.path.partition("?")
         query = urllib.parse.parse_qs(query, strict_parsing=True)
         if path == "/metadata/instance" and query == {"api-version": ["2021-02-01"]}:
-            return self.reply(200, self.server.paths["instance"])
+            early = self.server.paths["early"]
+            text = early.pop(0) if early else self.server.paths["instance"]
+            return self.reply(404) if text is None else self.reply(200, text)
         if path == "/metadata/identity/oauth2/token" and query.pop("api-version") == ["2018-02-01"]:
             status, text = self.server.paths["identity"]
             text = text if isinstance(text, str) else json.dumps(text)
@@ -95,7 +97,7 @@ class Machine(stage.Machine):
         self.identity = (200, {"access_token": BEARER, "token_type": "Bearer", "resource": "https://vault.azure.net"})
         self.wanted = {"resource": ["https://vault.azure.net"]}
         self.secrets = {"/secrets/join-token?api-version=7.4": (200, json.dumps({"value": token, "id": SECRET, "attributes": {"enabled": True}}))}
-        self.vault_troubles, self.instance = [], None
+        self.vault_troubles, self.early, self.instance = [], [], None
 
     def start(self, **environment):
         if self.custom_data is not False:
@@ -103,7 +105,7 @@ class Machine(stage.Machine):
             data.parent.mkdir(parents=True)
             data.write_bytes(self.custom_data.encode("utf-8", "surrogateescape"))
         instance = json.dumps({"compute": self.compute, "network": {}}) if self.instance is None else self.instance
-        self.paths = {"instance": instance, "identity": self.identity, "wanted": self.wanted}
+        self.paths = {"instance": instance, "identity": self.identity, "wanted": self.wanted, "early": self.early}
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         pem = pathlib.Path(FOLDER.name, "vault.pem")
         tls.load_cert_chain(pem, f"{pem}.key")
@@ -289,6 +291,7 @@ class Join(unittest.TestCase):
             machine = Machine()
             machine.instance = text
             self.refused(machine, "says nothing of this machine")
+            self.assertEqual(len(machine.asked), 5, "and no more")
         for tags in [None, {"autoscale-pool": "web"}, ["autoscale-pool"], [{"name": 1, "value": "web"}], [{"value": "web"}], [{"name": "autoscale-pool"}], 7]:
             with self.subTest(tags=tags):
                 self.refused(Machine(compute={"tagsList": tags}), "tag autoscale-pool: None", "tag autoscale-cluster: None")
@@ -310,6 +313,10 @@ class Join(unittest.TestCase):
         machine.troubles = [503, "hang up", 429, "break off", 410, 500]
         self.good(machine)
         self.assertEqual(len(machine.asked), 6 + 2)
+        new = Machine()
+        new.early = ['{"network": {}}', "{}", None]
+        self.good(new)
+        self.assertEqual(len(new.asked), 3 + 2)
         silent = Machine()
         silent.troubles = ["silence"]
         self.good(silent)

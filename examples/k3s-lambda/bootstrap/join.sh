@@ -34,12 +34,13 @@ import base64, http.client, json, os, re, sys, time, urllib.error, urllib.reques
 cloud, metadata, root, out = sys.argv[1:]
 service = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 LIMIT = 65536
+pause = lambda attempt: time.sleep(0.2 * 2 ** attempt)
 
 def ask(path, method="GET", headers=None):
     """The text at a path, None if there is nothing. It is asked again while the service does not answer."""
     for attempt in range(8):
         if attempt:
-            time.sleep(0.2 * 2 ** attempt)
+            pause(attempt)
         try:
             request = urllib.request.Request(metadata + path, method=method, headers=headers or {})
             with service.open(request, timeout=5) as answer:
@@ -111,12 +112,18 @@ if cloud == "azure":
 GUID = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
 def azure():
-    text = ask("/metadata/instance?api-version=2021-02-01", headers={"Metadata": "true"})
-    try:
-        compute = json.loads(text or "")["compute"]
-        if not isinstance(compute, dict):
-            raise ValueError("no object")
-    except (ValueError, KeyError, TypeError, RecursionError):
+    for attempt in range(5):
+        # A machine that has just come may not be known yet.
+        if attempt:
+            pause(attempt)
+        text = ask("/metadata/instance?api-version=2021-02-01", headers={"Metadata": "true"})
+        try:
+            compute = json.loads(text or "")["compute"]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            continue
+        if isinstance(compute, dict):
+            break
+    else:
         sys.exit("the metadata service says nothing of this machine")
     # The service does not tell custom data; cloud-init keeps them for root.
     custom = root + "/var/lib/cloud/instance/user-data.txt"

@@ -165,7 +165,7 @@ class Machine:
              f"readonly PATH={self.at}/bin:{os.environ['PATH']}\n"),
             ("readonly METADATA=http://169.254.169.254\n", f"readonly METADATA={url}\n"),
             ("readonly ROOT=\n", f"readonly ROOT={self.root}\n"),
-            ("            time.sleep(0.2 * 2 ** attempt)\n", "            time.sleep(0.002 * 2 ** attempt)\n"),
+            ("pause = lambda attempt: time.sleep(0.2 * 2 ** attempt)\n", "pause = lambda attempt: time.sleep(0.002 * 2 ** attempt)\n"),
         ]:
             assert text.count(line) == 1, line
             text = text.replace(line, other)
