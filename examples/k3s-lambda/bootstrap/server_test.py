@@ -1,7 +1,5 @@
 """`server.sh` under bash, with stand-ins: what it makes up, keeps and stores. Real are bash, Python and openssl."""
 import base64
-import http.server
-import importlib.util
 import json
 import os
 import pathlib
@@ -9,38 +7,30 @@ import stat
 import subprocess
 import sys
 import tempfile
-import threading
 import unittest
 
-HERE = pathlib.Path(__file__).parent
+import stage
+import test as join
+from stage import embed
 
-
-def module(path):
-    spec = importlib.util.spec_from_file_location(path.stem + "_beside", path)
-    loaded = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(loaded)
-    return loaded
-
-
-join, embed = module(HERE / "test.py"), module(HERE.parent / "infrastructure/embed.py")
 DOCUMENT = {
     "cluster": "shop", "key": "0a1b-key", "publish": "true", "binary_url": "https://example.org/k3s", "binary_sha256": "0" * 64,
     "installer_url": "https://example.org/install.sh", "installer_sha256": "1" * 64, "join": "/asc/shop/node/join-token",
     "api_token": "/asc/shop/function/api-token", "api_ca": "/asc/shop/function/api-ca", "prometheus_login": "/asc/shop/function/prometheus-login",
 }
-AWS = join.RECORD + """
+AWS = stage.RECORD + """
 while (($#)); do case $1 in --cli-input-json) file=${2#file://} ;; esac; shift; done
 stat -c %a "$file" >>"$STAND_IN/modes"
 cat "$file" >>"$STAND_IN/stored"; echo >>"$STAND_IN/stored"
 """
-K3S = join.RECORD + """
+K3S = stage.RECORD + """
 case "$*" in
     *"create token"*) echo canary-api-token ;;
     *"apply -f -"*) cat >/dev/null ;;
     *"apply -f "*) cp "${@: -1}" "$STAND_IN/applied" ;;
 esac
 """
-INSTALLER = join.RECORD + """
+INSTALLER = stage.RECORD + """
 tls=$STAND_IN/root/var/lib/rancher/k3s/server/tls
 mkdir -p "$tls"
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=k3s-server-ca -days 1 -keyout "$tls/server-ca.key" -out "$tls/server-ca.crt" 2>/dev/null
@@ -54,32 +44,30 @@ class Master:
         self.root = self.at / "root"
         for folder in ["bin", "root/etc/systemd/system", "root/usr/local/bin", "root/usr/local/lib/autoscale"]:
             (self.at / folder).mkdir(parents=True)
-        for path, text in [("bin/aws", AWS), ("bin/curl", join.RECORD), ("bin/systemctl", join.RECORD), ("bin/sleep", join.RECORD),
+        for path, text in [("bin/aws", AWS), ("bin/curl", stage.RECORD), ("bin/systemctl", stage.RECORD), ("bin/sleep", stage.RECORD),
                            ("root/usr/local/bin/k3s", K3S), ("root/usr/local/lib/autoscale/install-k3s.sh", INSTALLER)]:
-            join.Machine.program(self.at / path, text.replace("/usr/bin/env sh", "/usr/bin/env bash"))
+            stage.Machine.program(self.at / path, text.replace("/usr/bin/env sh", "/usr/bin/env bash"))
         self.encoded = base64.b64encode(json.dumps({**DOCUMENT, **document}).encode()).decode()
 
     def start(self, *arguments):
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), join.Metadata)
         facts = {**join.FACTS, "local-ipv4": "10.40.0.10"}
-        server.failing, server.paths = 0, {f"/latest/meta-data/{key}": value for key, value in facts.items()}
-        server.paths["/latest/user-data"] = f"# autoscale-server: {self.encoded}\n"
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        paths = {f"/latest/meta-data/{key}": value for key, value in facts.items()}
+        paths["/latest/user-data"] = f"# autoscale-server: {self.encoded}\n"
+        with stage.serving(join.Metadata, paths, []) as server:
+            return self.run_it(f"http://127.0.0.1:{server.server_address[1]}", arguments)
+
+    def run_it(self, metadata, arguments):
         text = embed.script("server.sh")
         for line, other in [
             ("readonly PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n", f"readonly PATH={self.at}/bin:{os.environ['PATH']}\n"),
-            ("readonly METADATA=http://169.254.169.254\n", f"readonly METADATA=http://127.0.0.1:{server.server_address[1]}\n"),
+            ("readonly METADATA=http://169.254.169.254\n", f"readonly METADATA={metadata}\n"),
             ("readonly ROOT=\n", f"readonly ROOT={self.root}\n"),
         ]:
             assert text.count(line) == 1, line
             text = text.replace(line, other)
         (self.at / "user-data.sh").write_text(text)
-        try:
-            environment = {"STAND_IN": str(self.at), "TMPDIR": str(self.at)}
-            done = subprocess.run(["bash", self.at / "user-data.sh", *arguments], env=environment, capture_output=True, text=True, timeout=120, check=False)
-        finally:
-            server.shutdown()
-            server.server_close()
+        environment = {"STAND_IN": str(self.at), "TMPDIR": str(self.at)}
+        done = subprocess.run(["bash", self.at / "user-data.sh", *arguments], env=environment, capture_output=True, text=True, timeout=120, check=False)
         self.said = done.stdout + done.stderr
         return done.returncode
 

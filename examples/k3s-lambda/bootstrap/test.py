@@ -1,21 +1,18 @@
-"""`join.sh` under bash, with stand-ins for metadata, SSM, downloads and the installer: `python3 test.py`, standard library only.
-
-The script has nothing to switch for a test. The test runs a copy in which exactly three lines are others: where programs are,
-where metadata is, and where files go.
-"""
+"""`join.sh` on AWS, under bash with stand-ins: `python3 test.py`, standard library only."""
 import base64
-import http.server
+import hashlib
 import json
-import os
 import pathlib
 import stat
-import subprocess
+import sys
 import tempfile
-import threading
 import unittest
 
-SCRIPT = pathlib.Path(__file__).with_name("join.sh")
-TOKEN = "K10" + "a" * 64 + "::node:canary-join-token"
+# Other tests load this file by its path.
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from stage import EVIL, FOLDER, FOR_AWS, SCRIPT, TOKEN, Handler, encoded
+import stage
+
 SESSION = "canary-session=="
 NAME = "i-0123456789abcdef0"
 TAGS = {"asc:cluster": "shop", "asc:pool": "web", "asc:role": "worker", "asc:op": "abcd-3-0-1", "k3s-role": "worker"}
@@ -28,62 +25,14 @@ DOCUMENT = {
     "token_parameter": "/asc/shop/node/join-token",
     "labels": {"example.org/team": "blue"}, "taints": ["example.org/batch=yes:NoSchedule"],
 }
-# Every program writes down its arguments, its environment and who could read the token at that time.
-RECORD = """#!/usr/bin/env bash
-{ printf '%s' "${0##*/}"; printf '\\t%s' "$@"; printf '\\n'; env; } >>"$STAND_IN/calls"
-"""
-STAND_INS = {
-    "aws": RECORD + """
-fails=$(cat "$STAND_IN/aws-fails" 2>/dev/null || echo 0)
-if ((fails > 0)); then echo $((fails - 1)) >"$STAND_IN/aws-fails"; echo 'AccessDenied' >&2; exit 254; fi
-cat "$STAND_IN/token"
-""",
-    "curl": RECORD + """
-while (($#)); do
-    case $1 in --config) config=$2 ;; --output) output=$2 ;; esac
-    shift
-done
-cat "$config" >>"$STAND_IN/calls"
-case $(cat "$config") in *install.sh*) cp "$STAND_IN/installer" "$output" ;; *) cp "$STAND_IN/k3s" "$output" ;; esac
-""",
-    "systemctl": RECORD,
-    "sleep": RECORD,
-    "kubeadm": RECORD + """
-cp "$3" "$STAND_IN/joined"
-mkdir -p "$STAND_IN/root/etc/kubernetes" && : >"$STAND_IN/root/etc/kubernetes/kubelet.conf"
-""",
-    "kubectl": RECORD + "printf True\n",
-}
-# The installer takes the configuration as k3s would, and registers.
-INSTALLER = RECORD.replace("env bash", "env bash\nset -eu") + """
-[[ $* == agent && $INSTALL_K3S_SKIP_DOWNLOAD == true ]]
-cp "$STAND_IN/root/etc/rancher/k3s/config.yaml" "$STAND_IN/joined"
-mkdir -p "$STAND_IN/root/var/lib/rancher/k3s/agent"
-: >"$STAND_IN/root/var/lib/rancher/k3s/agent/kubelet.kubeconfig"
-"""
-K3S = RECORD + """
-asked=$(cat "$STAND_IN/asked" 2>/dev/null || echo 0)
-echo $((asked + 1)) >"$STAND_IN/asked"
-((asked >= ${READY_AFTER:-2})) && printf True || printf False
-"""
-
-
-FOLDER = tempfile.TemporaryDirectory()
 
 
 def tearDownModule():
     FOLDER.cleanup()
 
 
-class Metadata(http.server.BaseHTTPRequestHandler):
+class Metadata(Handler):
     """IMDSv2: nothing without a session, and none for a proxy."""
-
-    def reply(self, code, text=""):
-        body = text.encode("utf-8", "surrogateescape")
-        self.send_response(code)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
 
     def do_PUT(self):
         lifetime = self.headers.get("X-aws-ec2-metadata-token-ttl-seconds")
@@ -93,84 +42,23 @@ class Metadata(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         if self.headers.get("X-aws-ec2-metadata-token") != SESSION:
             return self.reply(401)
-        if self.server.failing > 0:
-            self.server.failing -= 1
-            return self.reply(503)
+        if self.troubled():
+            return
         text = self.server.paths.get(self.path)
-        return self.reply(404) if text is None else self.reply(200, text)
-
-    def log_message(self, *_):
-        pass
+        self.reply(404) if text is None else self.reply(200, text)
 
 
-class Machine:
-    """One machine that starts."""
+class Machine(stage.Machine):
+    handler = Metadata
 
-    def __init__(self, tags=None, facts=None, document=None, user_data=None, token=TOKEN, image=("k3s", "installer")):
-        self.at = pathlib.Path(tempfile.mkdtemp(dir=FOLDER.name))
-        self.root = self.at / "root"
+    def __init__(self, tags=None, facts=None, document=None, user_data=None, token=TOKEN, **more):
+        super().__init__(**more)
         tags, facts = {**TAGS, **(tags or {})}, {**FACTS, **(facts or {})}
-        encoded = base64.b64encode(json.dumps({**DOCUMENT, **(document or {})}).encode()).decode()
-        data = SCRIPT.read_text() + f"\n# autoscale-node: {encoded}\n" if user_data is None else user_data
+        data = f"{self.text}\n# autoscale-node: {encoded({**DOCUMENT, **(document or {})})}\n" if user_data is None else user_data
         self.paths = {"/latest/user-data": data}
         self.paths |= {f"/latest/meta-data/tags/instance/{key}": value for key, value in tags.items()}
         self.paths |= {f"/latest/meta-data/{key}": value for key, value in facts.items()}
-        (self.at / "bin").mkdir()
-        for name, text in STAND_INS.items():
-            self.program(self.at / "bin" / name, text)
-        self.program(self.at / "installer", INSTALLER)
-        self.program(self.at / "k3s", K3S)
         (self.at / "token").write_text(token)
-        places = {"k3s": "usr/local/bin/k3s", "installer": "usr/local/lib/autoscale/install-k3s.sh"}
-        for name in image:
-            place = self.root / places[name]
-            place.parent.mkdir(parents=True, exist_ok=True)
-            self.program(place, (self.at / name).read_text())
-        self.failing = 0
-
-    @staticmethod
-    def program(path, text):
-        path.write_text(text)
-        path.chmod(0o755)
-
-    def script(self, url):
-        text = SCRIPT.read_text()
-        for line, other in [
-            ("readonly PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n",
-             f"readonly PATH={self.at}/bin:{os.environ['PATH']}\n"),
-            ("readonly METADATA=http://169.254.169.254\n", f"readonly METADATA={url}\n"),
-            ("readonly ROOT=\n", f"readonly ROOT={self.root}\n"),
-        ]:
-            assert text.count(line) == 1, line
-            text = text.replace(line, other)
-        return text
-
-    def start(self, **environment):
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Metadata)
-        server.paths, server.failing = self.paths, self.failing
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        try:
-            copy = self.at / "user-data.sh"
-            copy.write_text(self.script(f"http://127.0.0.1:{server.server_address[1]}"))
-            environment = {"STAND_IN": str(self.at), "TMPDIR": str(self.at), "http_proxy": "http://127.0.0.1:9", **environment}
-            done = subprocess.run(["bash", str(copy)], env=environment, capture_output=True, text=True, timeout=60, check=False)
-        finally:
-            server.shutdown()
-            server.server_close()
-        self.said = done.stdout + done.stderr
-        self.left = [path.name for path in self.at.iterdir() if path.name.startswith("tmp")]
-        calls = self.at / "calls"
-        self.calls = calls.read_text() if calls.exists() else ""
-        return done.returncode
-
-    def joined(self):
-        return json.loads((self.at / "joined").read_text())
-
-    def has_joined(self):
-        return (self.at / "joined").exists()
-
-    def runs(self, program):
-        return [line.split("\t")[1:] for line in self.calls.splitlines() if line.split("\t")[0] == program]
 
 
 class Join(unittest.TestCase):
@@ -180,6 +68,8 @@ class Join(unittest.TestCase):
 
     def test_the_node_it_registers(self):
         machine = self.good(Machine())
+        alone = self.good(Machine(text=FOR_AWS))
+        self.assertEqual([alone.joined(), alone.runs("aws")], [machine.joined(), machine.runs("aws")], "without what is for Azure")
         self.assertEqual(machine.joined(), {
             "server": "https://10.0.0.10:6443", "token-file": "/etc/rancher/k3s/autoscale-token", "node-name": NAME,
             "node-label": [
@@ -233,21 +123,19 @@ class Join(unittest.TestCase):
         self.assertIn("ca_hashes: expected at least one", bare.said)
 
     def test_without_an_image_files_are_fetched_by_digest(self):
-        import hashlib
         machine = Machine(image=())
         digest = lambda name: hashlib.sha256((machine.at / name).read_bytes()).hexdigest()
         files = {
             "binary": {"url": "https://example.org/v1.33.4%2Bk3s1/k3s", "sha256": digest("k3s")},
             "installer": {"url": "https://example.org/install.sh", "sha256": digest("installer")},
         }
-        encoded = lambda files: base64.b64encode(json.dumps({**DOCUMENT, **files}).encode()).decode()
-        machine.paths["/latest/user-data"] = f"# autoscale-node: {encoded(files)}\n"
+        machine.paths["/latest/user-data"] = f"# autoscale-node: {encoded(DOCUMENT | files)}\n"
         self.good(machine)
         self.assertEqual(len(machine.runs("curl")), 2)
         self.assertIn('url = "https://example.org/v1.33.4%2Bk3s1/k3s"', machine.calls)
         other = Machine(image=())
         files["binary"]["sha256"] = "0" * 64
-        other.paths["/latest/user-data"] = f"# autoscale-node: {encoded(files)}\n"
+        other.paths["/latest/user-data"] = f"# autoscale-node: {encoded(DOCUMENT | files)}\n"
         self.assertEqual(other.start(), 1)
         self.assertIn("another digest", other.said)
         self.assertFalse(other.has_joined() or (other.root / "usr/local/bin/k3s").exists())
@@ -256,20 +144,15 @@ class Join(unittest.TestCase):
         self.assertIn("the image has no binary", none.said)
 
     def test_hostile_values_are_refused_and_never_run(self):
-        evil = [
-            "", "web\n", "web\nnode-label: x", "$(touch {m})", "`touch {m}`", "web; touch {m}", "web' ; touch {m}; '", '"; touch {m}; "',
-            "../../etc", "wéb", "\u202eweb", "web\0", "-web", "WEB", "w" * 64, "w" * 60_000, "${IFS}", "*", "web\r\nx: y", "{{ v1 }}",
-            "%s%n", "\\x24(id)", "web ", " web", "w\tb", "१२३", "#include", "web\u2028x",
-        ]
         places = [("tags", "asc:pool"), ("tags", "asc:cluster"), ("tags", "asc:role"), ("facts", "placement/availability-zone"),
                   ("facts", "instance-id"), ("document", "server"), ("document", "token_parameter"), ("document", "cluster")]
-        for at, text in enumerate(evil):
+        for at, text in enumerate(EVIL):
             with tempfile.TemporaryDirectory() as folder:
                 mark = pathlib.Path(folder, "mark")
                 text = text.replace("{m}", str(mark))
                 for kind, key in [places[at % len(places)], places[(at + 3) % len(places)]]:
                     with self.subTest(kind=kind, key=key, text=text[:60]):
-                        machine = Machine(**{kind: {key: text}})
+                        machine = Machine(text=FOR_AWS if at % 2 else None, **{kind: {key: text}})
                         self.assertEqual(machine.start(), 1)
                         self.assertTrue(key in machine.said or ("more than" in machine.said and len(text) > 50_000), machine.said)
                         self.assertFalse(machine.has_joined() or machine.runs("aws"), "nothing is asked before all is right")
@@ -294,7 +177,7 @@ class Join(unittest.TestCase):
                 self.assertEqual(machine.start(), 1)
                 self.assertIn(said, machine.said)
                 self.assertFalse(machine.has_joined() or machine.runs("aws"))
-        good = base64.b64encode(json.dumps(DOCUMENT).encode()).decode()
+        good = encoded(DOCUMENT)
         twice = base64.b64encode(b'{"cluster": "shop", ' + json.dumps(DOCUMENT).encode()[1:]).decode()
         deep = base64.b64encode(b"[" * 20_000).decode()
         for data in ["", "# autoscale-node: \n", "# autoscale-node: %%\n", f"# autoscale-node: {good}\n" * 2, f"# autoscale-node: {good[:-8]}\n",
@@ -325,7 +208,7 @@ class Join(unittest.TestCase):
 
     def test_what_is_not_there_yet_is_asked_again(self):
         machine = Machine()
-        machine.failing = 2
+        machine.troubles = [503, "hang up", "break off", 500]
         (machine.at / "aws-fails").write_text("4")
         self.good(machine)
         self.assertEqual(len(machine.runs("aws")), 5)
@@ -341,7 +224,9 @@ class Join(unittest.TestCase):
 
     def test_it_fits_into_user_data_and_cannot_be_switched(self):
         text = SCRIPT.read_text()
-        self.assertLess(len(text.encode()), 14_500, "a document has to fit beside it into 16 KiB")
+        self.assertLess(len(FOR_AWS.encode()), 14_500, "a document has to fit beside it into 16 KiB")
+        self.assertNotIn("azure", FOR_AWS)
+        self.assertLess(len(text.encode()), 60_000, "custom data of Azure take 65535 bytes")
         for bad in ["set -x", "eval ", "| sh", "AUTOSCALE_TEST"]:
             self.assertNotIn(bad, text)
 

@@ -1,6 +1,6 @@
 """Puts the scripts of ../bootstrap into template.yaml: `python3 embed.py`; with `--check` it only says whether they are there.
 
-The master's script gets its manifests with it, compressed: user data takes 16 KiB.
+User data takes 16 KiB: the master's script gets its manifests with it compressed, the worker's leaves out what is for another cloud.
 """
 import base64
 import gzip
@@ -16,7 +16,7 @@ MANIFESTS = [CONTROLLER / "namespace.yaml", CONTROLLER / "service-account.yaml",
 
 
 def script(name):
-    text = (BOOTSTRAP / name).read_text()
+    text = re.sub(r"^# <azure>\n(?:.*\n)*?# </azure>\n", "", (BOOTSTRAP / name).read_text(), flags=re.M)
     if name == "server.sh":
         whole = "\n---\n".join(path.read_text().strip() for path in MANIFESTS)
         packed = base64.b64encode(gzip.compress(whole.encode(), mtime=0)).decode()
