@@ -224,6 +224,19 @@ async fn a_place_that_is_taken_is_not_replaced() {
 }
 
 #[tokio::test]
+async fn a_writer_keeps_its_order_where_listings_lag() {
+    let stage = Stage::memory();
+    let behind = Stage { line: Line::blind(&stage.line), folder: None };
+    let (log, now) = (behind.objects(), stage.now().as_millis());
+    // Its clock goes back, and no listing shows its entries.
+    for (n, after) in [(1, 0), (2, 0), (3, -5_000)] {
+        assert_eq!(log.append(&by("w", n, now + after)).await.unwrap(), Appended::Stored);
+    }
+    let page = stage.objects().read(&AuditRange::all()).await.unwrap();
+    assert_eq!(numbers(&page.lines), [1, 2, 3]);
+}
+
+#[tokio::test]
 async fn differences_are_of_one_writer_and_one_day() {
     let stage = Stage::memory();
     let (log, now) = (stage.objects(), stage.now().as_millis());

@@ -49,8 +49,26 @@ pub(super) fn load_error(cause: Cause, place: &str) -> Error {
 
 /// Why something failed that changes nothing, or may be done twice; `permission` is what it needs.
 pub(super) fn failed(cause: Cause, attempted: &str, permission: &str) -> Error {
-    let kind = refusal(&cause, permission).unwrap_or(ErrorKind::Unavailable);
+    let kind = refusal(&cause, permission).unwrap_or_else(|| looked(&cause, permission));
     Error::new(kind, attempted).with_source(cause)
+}
+
+/// What the status says of a request that only looked, or may be sent again. Where the client has no kind for it, as for every
+/// refused listing, the status stands in its words alone.
+fn looked(cause: &Cause, permission: &str) -> ErrorKind {
+    let text = match cause {
+        Cause::NotFound { .. } => return ErrorKind::NotFound,
+        Cause::Generic { source, .. } => source.to_string(),
+        _ => return ErrorKind::Unavailable,
+    };
+    let status = text.split_once(" status code: ").and_then(|(_, status)| status.get(..3));
+    match status {
+        Some("401") => ErrorKind::Denied { action: "valid credentials".to_owned() },
+        Some("403") => ErrorKind::Denied { action: permission.to_owned() },
+        Some("404") => ErrorKind::NotFound,
+        Some("429" | "503") => ErrorKind::Throttled { retry_after: None },
+        _ => ErrorKind::Unavailable,
+    }
 }
 
 /// What a put's answer means.
@@ -192,5 +210,29 @@ mod tests {
         ] {
             assert_eq!(*created(cause).unwrap_err().kind(), kind);
         }
+    }
+
+    #[test]
+    fn a_refused_listing_is_told_by_its_status() {
+        let text = |status: &str| {
+            format!(
+                "Error performing list request: Error performing GET http://h/b in 1ms - Server returned non-2xx \
+                 status code: {status}: <Error> status code: 404 </Error>"
+            )
+        };
+        let denied = |action: &str| ErrorKind::Denied { action: action.to_owned() };
+        for (status, kind) in [
+            ("403 Forbidden", denied("to list")),
+            ("401 Unauthorized", denied("valid credentials")),
+            ("404 Not Found", ErrorKind::NotFound),
+            ("503 Service Unavailable", ErrorKind::Throttled { retry_after: None }),
+            ("500 Internal Server Error", ErrorKind::Unavailable),
+            ("", ErrorKind::Unavailable),
+        ] {
+            let cause = Cause::Generic { store: "S3", source: text(status).into() };
+            assert_eq!(*failed(cause, "list", "to list").kind(), kind, "{status}");
+        }
+        let gone = Cause::Generic { store: "S3", source: because() };
+        assert_eq!(*failed(gone, "list", "to list").kind(), ErrorKind::Unavailable);
     }
 }

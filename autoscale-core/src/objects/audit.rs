@@ -60,7 +60,7 @@ impl AuditObjects {
     /// were removed. Only entries are: whatever else there is stays.
     ///
     /// # Errors
-    /// `Denied`, `Unavailable`; some days may have been removed, and the next call goes on.
+    /// `Denied`, `NotFound`, `Throttled`, `Unavailable`; some days may have been removed, and the next call goes on.
     pub async fn prune(&self, before: Timestamp) -> Result<u64> {
         let mut days = self.days().await?;
         // Days may be there that hold nothing.

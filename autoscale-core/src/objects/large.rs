@@ -49,7 +49,7 @@ impl LargeLines {
     /// Stores an entry, to be found by the time and the sum in its head. The same entry may be stored again.
     ///
     /// # Errors
-    /// `Denied`, `Invalid`, `Unavailable`. It may be there all the same, and is no entry before a log says so.
+    /// `Denied`, `Invalid`, `NotFound`, `Throttled`, `Unavailable`. It may be there all the same, and is no entry before a log says so.
     pub async fn put(&self, line: &Line) -> Result<()> {
         let path = Path::from(self.path(line.head.at, line.head.sum));
         let stored = format!("{}\n", line.text);
@@ -64,7 +64,7 @@ impl LargeLines {
     /// Reads an entry and checks it against its digest.
     ///
     /// # Errors
-    /// `Denied`, `Unavailable`.
+    /// `Denied`, `Throttled`, `Unavailable`.
     pub async fn get(&self, at: Timestamp, sum: Sum) -> Result<Fetched> {
         let path = Path::from(self.path(at, sum));
         let found = get(&*self.store, &path, MAX_LINE).await;
