@@ -12,6 +12,7 @@ use object_store::memory::InMemory;
 
 use super::common::{World, all, name, pages, read};
 
+const TICKS: usize = 800;
 const DAY: i64 = 24 * 60 * 60 * 1_000;
 
 #[test]
@@ -20,21 +21,21 @@ fn each_day_can_be_read_alone_and_old_ones_go() {
     let open = || Arc::new(AuditObjects::new(store.clone(), "autoscale/shop.audit").unwrap());
     let mut auditors = ["a", "b"].map(|who| Auditor::new(open(), name(who)).with_everything());
     let mut world = World::new();
-    // Two days and some hours.
-    for turn in 0..1_600 {
+    // A day and some hours.
+    for turn in 0..TICKS {
         let report = world.tick();
         let _ = block_on(auditors[usize::from(turn % 5 < 2)].record(&report)).unwrap();
     }
     let log = open();
     let everything = read(&*log);
     let entries = all(&everything).unwrap();
-    assert_eq!((everything.len(), entries.len()), (1_600, 1_600), "no difference without its base");
+    assert_eq!((everything.len(), entries.len()), (TICKS, TICKS), "no difference without its base");
     assert!(entries.iter().all(|(_, entry)| replay(entry).is_ok()));
     let mut days: BTreeMap<i64, Vec<Vec<u8>>> = BTreeMap::new();
     for ((head, _), line) in entries.iter().zip(&everything) {
         days.entry(head.at.as_millis().div_euclid(DAY)).or_default().push(line.clone());
     }
-    assert!(days.len() >= 3, "{:?}", days.keys());
+    assert!(days.len() >= 2, "{:?}", days.keys());
     for lines in days.values() {
         assert_eq!(all(lines).unwrap().len(), lines.len(), "a day needs another one");
     }
