@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use async_trait::async_trait;
 use autoscale_core::conformance::{self, AuditStage};
 use autoscale_core::data::audit::{Line as Entry, MAX_LINE};
-use autoscale_core::objects::{AuditObjects, Fetched, LargeLines};
+use autoscale_core::objects::{AuditObjects, Fetched, LargeLines, ObjectsStore};
 use autoscale_core::ports::{Appended, AuditLog, AuditRange, ErrorKind};
 use autoscale_core::words::{HolderId, Timestamp};
 use object_store::local::LocalFileSystem;
@@ -411,5 +411,20 @@ fn a_prefix_is_a_path() {
         assert_eq!(*error.kind(), ErrorKind::Invalid, "{prefix}");
         let error = LargeLines::new(Line::new(InMemory::new()), prefix).unwrap_err();
         assert_eq!(*error.kind(), ErrorKind::Invalid, "{prefix}");
+    }
+}
+
+#[test]
+fn nothing_of_the_client_is_shown() {
+    let line = Line::new(InMemory::new());
+    assert!(format!("{line:?}").contains("faults"));
+    let shown = [
+        format!("{:?}", AuditObjects::new(line.clone(), PREFIX).unwrap()),
+        format!("{:?}", LargeLines::new(line.clone(), PREFIX).unwrap()),
+        format!("{:?}", ObjectsStore::new(line, PREFIX).unwrap()),
+    ];
+    for shown in shown {
+        assert!(shown.contains("InMemory") && shown.contains(PREFIX), "{shown}");
+        assert!(!shown.contains("faults"), "{shown}");
     }
 }

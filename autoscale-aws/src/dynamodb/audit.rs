@@ -22,9 +22,9 @@ const TRIES: u32 = 8;
 /// An [`AuditLog`] in a DynamoDB table: one item for each entry, under the key `asc#<cluster>` and sorted by time.
 ///
 /// The sort key is the time of the tick, moved on where it would not be the latest: clocks may go back and differ, the log goes on. An
-/// entry above 320 KiB is cut into parts, which are items of their own, or, with the feature `s3`, handed to a bucket. Either comes
-/// before the item that names it, so that an entry is there when all of it is. The first entry of a writer on each day (UTC) is a full one, and all entries of a day
-/// expire together: what is left can always be read.
+/// entry above 320 KiB is cut into parts, which are items of their own; with the feature `s3` it can be handed to a bucket
+/// instead. Either comes before the item that names it, so that an entry is there when all of it is. The first entry of a
+/// writer on each day (UTC) is a full one, and all entries of a day expire together: what is left can always be read.
 ///
 /// Take one value for each writer: a value remembers what its last writer wrote, and asks any other for a full entry.
 #[derive(Debug)]

@@ -1,5 +1,6 @@
 //! [`AuditLog`] in the objects below a prefix.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -38,12 +39,22 @@ const REMOVED: usize = 250;
 /// together. What stands below the prefix and is no entry is told in its place by [`read`](AuditLog::read), and never changed.
 ///
 /// Take one value for each writer: a value remembers what its last writer wrote, and asks any other for a full entry.
-#[derive(Debug)]
 pub struct AuditObjects {
     store: Arc<dyn ObjectStore>,
     prefix: Path,
     /// Who wrote last through this value, and where.
     wrote: Mutex<Option<(HolderId, Place)>>,
+}
+
+/// Without what the store's own output would show of its client.
+impl fmt::Debug for AuditObjects {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let store = format_args!("{}", self.store);
+        f.debug_struct("AuditObjects")
+            .field("store", &store)
+            .field("prefix", &self.prefix.as_ref())
+            .finish_non_exhaustive()
+    }
 }
 
 impl AuditObjects {

@@ -1,5 +1,6 @@
 //! Entries that are too large for another log, in objects of their own.
 
+use std::fmt;
 use std::sync::Arc;
 
 use object_store::path::Path;
@@ -14,7 +15,7 @@ use crate::words::Timestamp;
 /// keeps the digest, and the time that gives the day (UTC).
 ///
 /// Nothing is removed here. A rule of the store may do that, by the prefix, later than the log removes its digests.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct LargeLines {
     store: Arc<dyn ObjectStore>,
     prefix: Path,
@@ -30,6 +31,17 @@ pub enum Fetched {
     Gone,
     /// What is there is not what was stored.
     Damaged(Broken),
+}
+
+/// Without what the store's own output would show of its client.
+impl fmt::Debug for LargeLines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let store = format_args!("{}", self.store);
+        f.debug_struct("LargeLines")
+            .field("store", &store)
+            .field("prefix", &self.prefix.as_ref())
+            .finish_non_exhaustive()
+    }
 }
 
 impl LargeLines {

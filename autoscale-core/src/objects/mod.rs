@@ -29,6 +29,7 @@ mod names;
 #[cfg(feature = "audit")]
 mod read;
 
+use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -47,10 +48,21 @@ pub use large::{Fetched, LargeLines};
 use answer::Put;
 
 /// A [`StateStore`] in one object.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ObjectsStore {
     store: Arc<dyn ObjectStore>,
     path: Path,
+}
+
+/// Without what the store's own output would show of its client.
+impl fmt::Debug for ObjectsStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let store = format_args!("{}", self.store);
+        f.debug_struct("ObjectsStore")
+            .field("store", &store)
+            .field("path", &self.path.as_ref())
+            .finish_non_exhaustive()
+    }
 }
 
 impl ObjectsStore {
