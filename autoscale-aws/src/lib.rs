@@ -1,4 +1,4 @@
-//! The AWS side of [`autoscale_core`]: its ports on EC2 and DynamoDB, and what EventBridge announces as notices.
+//! The AWS side of [`autoscale_core`]: its ports on EC2, DynamoDB and S3, and what EventBridge announces as notices.
 //!
 //! One module and one feature each, all on by default:
 //!
@@ -7,10 +7,11 @@
 //! | `dynamodb` | [`StateStore`](autoscale_core::ports::StateStore) in one item, by conditional writes and consistent reads; `AuditLog` in the items of a table |
 //! | `ec2` | [`NodeProvider`](autoscale_core::ports::NodeProvider): one instance for each token, tags at birth only, nothing repeated |
 //! | `events` | spot interruptions, rebalance recommendations and scheduled changes as notices, from an invocation or a queue |
+//! | `s3` | the record and the audit log in the objects of a bucket, beside what else it holds; what is too large for a table |
 //! | `ssm` | secrets from Parameter Store, held as such, rotation picked up |
 //!
-//! The record in S3 is the core's `objects` feature, with the `object_store` crate's client for S3. Without
-//! `ec2` nothing of the SDK's crate for EC2 is compiled, which alone takes minutes.
+//! Without `ec2` nothing of the SDK's crate for EC2 is compiled, which alone takes minutes; without `s3` no `object_store`, which
+//! brings an HTTP client of its own.
 //!
 //! ```no_run
 //! # #[cfg(all(feature = "dynamodb", feature = "ec2"))]
@@ -44,7 +45,7 @@
 //! # Clients
 //!
 //! Each constructor takes the SDK's own client, which brings region, credentials, endpoints and timeouts; no other type of
-//! the SDK is part of a signature. Give the client a timeout for an attempt that is shorter than the driver's 5 seconds for a call.
+//! the SDK is part of a signature, except its credentials for `s3`, which has a client of its own. Give the client a timeout for an attempt that is shorter than the driver's 5 seconds for a call.
 //! Whatever the client says about repeats, every request of this crate is sent once: what has to be repeated is the driver's
 //! to repeat, from what is recorded.
 //!
@@ -72,6 +73,8 @@ pub mod events;
     allow(dead_code, reason = "each module uses some of it")
 )]
 mod failure;
+#[cfg(feature = "s3")]
+pub mod s3;
 #[cfg(feature = "ssm")]
 pub mod ssm;
 #[cfg(any(feature = "events", feature = "sdk"))]

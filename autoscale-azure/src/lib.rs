@@ -5,7 +5,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | `vm` | [`NodeProvider`](autoscale_core::ports::NodeProvider) over virtual machines: a machine's name is the name of its operation, and is never overwritten |
-//! | `blob` | [`StateStore`](autoscale_core::ports::StateStore) in one blob, by `If-Match` |
+//! | `blob` | [`StateStore`](autoscale_core::ports::StateStore) in one blob, by `If-Match`; the audit log in a blob for each entry |
 //! | `events` | scheduled events of the machine this runs on, such as the eviction of a spot machine, as notices |
 //! | `identity` | credentials: managed identity, workload identity, service principal, the login of a developer |
 //! | `fake` | Azure Resource Manager in memory, for tests; off by default |

@@ -14,6 +14,9 @@ mod common;
 mod file;
 #[path = "audit/forged.rs"]
 mod forged;
+#[cfg(feature = "objects")]
+#[path = "audit/objects.rs"]
+mod objects;
 #[cfg(feature = "sim")]
 #[path = "audit/seeds.rs"]
 mod seeds;

@@ -4,12 +4,14 @@ use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use autoscale_core::data::audit::{Head, Kind, Line};
+#[cfg(feature = "s3")]
+use autoscale_core::objects::LargeLines;
 use autoscale_core::ports::{Appended, AuditLog, AuditPage, AuditRange, Error, ErrorKind, Result};
 use autoscale_core::words::{ClusterId, HolderId, Span};
 use aws_sdk_dynamodb::Client;
 
 use super::item::{self, Item};
-use super::line::{self, Key};
+use super::line::{self, Elsewhere, Key};
 use super::table::{Place, once};
 use crate::failure::Failure;
 use crate::watch::Watch;
@@ -20,9 +22,9 @@ const TRIES: u32 = 8;
 /// An [`AuditLog`] in a DynamoDB table: one item for each entry, under the key `asc#<cluster>` and sorted by time.
 ///
 /// The sort key is the time of the tick, moved on where it would not be the latest: clocks may go back and differ, the log goes on. An
-/// entry above 320 KiB is cut into parts, which are items of their own and come before the item that names them, so that an
-/// entry is there when all of it is. The first entry of a writer on each day (UTC) is a full one, and all entries of a day
-/// expire together: what is left can always be read.
+/// entry above 320 KiB is cut into parts, which are items of their own; with the feature `s3` it can be handed to a bucket
+/// instead. Either comes before the item that names it, so that an entry is there when all of it is. The first entry of a
+/// writer on each day (UTC) is a full one, and all entries of a day expire together: what is left can always be read.
 ///
 /// Take one value for each writer: a value remembers what its last writer wrote, and asks any other for a full entry.
 #[derive(Debug)]
@@ -30,6 +32,9 @@ pub struct AuditTable {
     place: Place,
     key: String,
     retention: Span,
+    /// Entries of more bytes go there.
+    #[cfg(feature = "s3")]
+    overflow: Option<(usize, LargeLines)>,
     /// Who wrote last through this value, and on which day.
     wrote: Mutex<Option<(HolderId, u64)>>,
 }
@@ -43,6 +48,8 @@ impl AuditTable {
             place,
             key: format!("asc#{cluster}"),
             retention: Span::from_mins(90 * 24 * 60),
+            #[cfg(feature = "s3")]
+            overflow: None,
             wrote: Mutex::default(),
         }
     }
@@ -52,6 +59,21 @@ impl AuditTable {
     pub const fn with_retention(mut self, retention: Span) -> Self {
         self.retention = retention;
         self
+    }
+
+    /// Hands entries of more bytes than `above` to a bucket (`BucketStore::large`) and leaves their digest here; reading follows it
+    /// and checks what it finds. Up to 320 KiB fit one item, and without a bucket larger ones are cut. Whoever reads the log needs
+    /// the bucket too. Let a rule of the bucket remove objects later than the table removes their entries.
+    #[cfg(feature = "s3")]
+    #[must_use]
+    pub fn with_overflow(mut self, above: usize, bucket: LargeLines) -> Self {
+        self.overflow = Some((above, bucket));
+        self
+    }
+
+    #[cfg(feature = "s3")]
+    pub(super) fn overflow(&self) -> Option<&LargeLines> {
+        self.overflow.as_ref().map(|(_, bucket)| bucket)
     }
 
     /// Looks whether the table has the right keys. Needs the permission `dynamodb:DescribeTable`.
@@ -120,6 +142,20 @@ impl AuditTable {
         Ok(())
     }
 
+    /// Puts the text of an entry where it has to be before the item that names it; `None`: into the item itself.
+    async fn put_elsewhere(&self, key: Key, entry: &Line) -> Result<Option<Elsewhere>> {
+        #[cfg(feature = "s3")]
+        if let Some((_, bucket)) = self.overflow.as_ref().filter(|(above, _)| entry.text.len() > *above) {
+            bucket.put(entry).await?;
+            return Ok(Some(Elsewhere::Object(bucket.path(entry.head.at, entry.head.sum))));
+        }
+        if !line::is_large(entry) {
+            return Ok(None);
+        }
+        self.put_parts(key, entry).await?;
+        Ok(Some(Elsewhere::Parts(key)))
+    }
+
     pub(super) fn foreign(&self, item: &Item) -> Error {
         let name = line::name(item);
         let attempted = format!(
@@ -141,20 +177,16 @@ impl AuditTable {
 #[async_trait]
 impl AuditLog for AuditTable {
     async fn append(&self, entry: &Line) -> Result<Appended> {
-        let mut parted = None;
+        let mut elsewhere = None;
         for _ in 0..TRIES {
             let key = Key::after(self.newest_key().await?, entry.head.at);
             if entry.head.kind == Kind::Delta && !self.has_base(&entry.head.writer, key.day()) {
                 return Ok(Appended::NeedsFull);
             }
-            let parts = match parted {
-                None if line::is_large(entry) => {
-                    self.put_parts(key, entry).await?;
-                    *parted.insert(key)
-                }
-                parted => parted.unwrap_or(key),
-            };
-            let head = line::item(key, parts, entry, self.retention);
+            if elsewhere.is_none() {
+                elsewhere = self.put_elsewhere(key, entry).await?;
+            }
+            let head = line::item(key, elsewhere.as_ref(), entry, self.retention);
             match self.put(&key.sort(), head, true).await {
                 Ok(true) => {
                     let wrote = Some((entry.head.writer.clone(), key.day()));

@@ -1,6 +1,6 @@
 //! An entry of the audit log as items, and back. Pure.
 
-use autoscale_core::data::audit::{Kind, Line};
+use autoscale_core::data::audit::{Kind, Line, Sum};
 use autoscale_core::words::{Span, Timestamp, truncated};
 use aws_sdk_dynamodb::types::AttributeValue;
 
@@ -17,6 +17,8 @@ const LINE: &str = "line";
 const PARTS: &str = "parts";
 const COUNT: &str = "partCount";
 const PART: &str = "part";
+const OBJECT: &str = "object";
+const SUM: &str = "sum";
 pub(super) const AT: &str = "at";
 const EXPIRES: &str = "expires";
 
@@ -107,8 +109,18 @@ fn pieces(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The item of an entry; of a large one, the item that names the parts, which were stored for the key `parts`.
-pub(super) fn item(key: Key, parts: Key, entry: &Line, retention: Span) -> Item {
+/// Where the text of an entry was put that does not stand in its item.
+#[derive(Clone, Debug)]
+pub(super) enum Elsewhere {
+    /// In parts, which were stored for this key.
+    Parts(Key),
+    /// In the object of that name, by its digest.
+    #[cfg(feature = "s3")]
+    Object(String),
+}
+
+/// The item of an entry.
+pub(super) fn item(key: Key, elsewhere: Option<&Elsewhere>, entry: &Line, retention: Span) -> Item {
     let head = &entry.head;
     let kind = match head.kind {
         Kind::Full => "full",
@@ -125,13 +137,20 @@ pub(super) fn item(key: Key, parts: Key, entry: &Line, retention: Span) -> Item 
         ("kind".to_owned(), text(kind)),
         ("ended".to_owned(), text(truncated(&head.ended, 100))),
         ("actions".to_owned(), text(truncated(&head.actions.join("; "), 1_000))),
-        ("sum".to_owned(), text(head.sum.to_string())),
+        (SUM.to_owned(), text(head.sum.to_string())),
     ]);
-    if is_large(entry) {
-        item.insert(PARTS.to_owned(), text(prefix(parts, entry)));
-        item.insert(COUNT.to_owned(), number(pieces(&entry.text).count()));
-    } else {
-        item.insert(LINE.to_owned(), text(&entry.text));
+    match elsewhere {
+        None => {
+            item.insert(LINE.to_owned(), text(&entry.text));
+        }
+        Some(Elsewhere::Parts(parts)) => {
+            item.insert(PARTS.to_owned(), text(prefix(*parts, entry)));
+            item.insert(COUNT.to_owned(), number(pieces(&entry.text).count()));
+        }
+        #[cfg(feature = "s3")]
+        Some(Elsewhere::Object(name)) => {
+            item.insert(OBJECT.to_owned(), text(name));
+        }
     }
     item
 }
@@ -172,16 +191,26 @@ pub(super) enum Kept<'i> {
     Here(&'i str),
     /// In so many parts, whose sort keys begin so.
     Parts(&'i str, usize),
+    /// In the object of that name; the time and the sum of its head are what it is found and checked by.
+    #[cfg_attr(not(feature = "s3"), allow(dead_code, reason = "only a bucket is asked by them"))]
+    Object(&'i str, Timestamp, Sum),
     /// The item does not say.
     Nowhere,
 }
 
 pub(super) fn kept(item: &Item) -> Kept<'_> {
     let count = as_number(item, COUNT).and_then(|count| usize::try_from(count).ok());
+    let digest = || {
+        let at = match item.get(AT) {
+            Some(AttributeValue::N(at)) => Timestamp::from_millis(at.parse().ok()?),
+            _ => return None,
+        };
+        Some((as_text(item, OBJECT)?, at, Sum::parse(as_text(item, SUM)?)?))
+    };
     match (as_text(item, LINE), as_text(item, PARTS), count) {
         (Some(line), _, _) => Kept::Here(line),
         (None, Some(prefix), Some(count)) => Kept::Parts(prefix, count),
-        _ => Kept::Nowhere,
+        _ => digest().map_or(Kept::Nowhere, |(name, at, sum)| Kept::Object(name, at, sum)),
     }
 }
 

@@ -15,6 +15,13 @@
 //! `dynamodb:GetItem` and `dynamodb:PutItem` on the record's table, `dynamodb:PutItem` and `dynamodb:Query` on the audit log's,
 //! both under the condition that `dynamodb:LeadingKeys` begins with `asc#<cluster>`; `dynamodb:DescribeTable` only for the checks.
 //!
+//! # Large entries
+//!
+//! An entry of the audit log above 320 KiB is cut into several items. With the feature `s3` entries above a size of your choice are
+//! handed to a bucket instead (`AuditTable::with_overflow`): the object is put first, and the item keeps its name and the entry's
+//! SHA-256, by which it is checked whenever it is read. That needs `s3:PutObject` to write and `s3:GetObject` to read, as the
+//! module `s3` says.
+//!
 //! # Requests
 //!
 //! Each is sent once: the SDK's own repeats are switched off, whatever the client's configuration says. A write that may have

@@ -1,5 +1,8 @@
 //! Reading entries of the audit log.
 
+use autoscale_core::data::audit::Sum;
+#[cfg(feature = "s3")]
+use autoscale_core::objects::Fetched;
 use autoscale_core::ports::{AuditPage, AuditRange, Error, ErrorKind, Result};
 use autoscale_core::words::{Timestamp, truncated};
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -97,6 +100,7 @@ impl AuditTable {
         let (prefix, count) = match line::kept(item) {
             Kept::Here(line) => return Ok(line.as_bytes().to_vec()),
             Kept::Parts(prefix, count) => (prefix, count),
+            Kept::Object(name, at, sum) => return self.fetch(item, name, (at, sum)).await,
             Kept::Nowhere => return Ok(format!("no entry: item {}", line::name(item)).into_bytes()),
         };
         let last = line::part_sort(prefix, count.saturating_sub(1));
@@ -109,6 +113,36 @@ impl AuditTable {
                 None => return Ok(text),
             }
         }
+    }
+
+    /// The text of an entry that was handed to a bucket, checked against the digest that was left here.
+    #[cfg(feature = "s3")]
+    async fn fetch(&self, item: &Item, name: &str, (at, sum): (Timestamp, Sum)) -> Result<Vec<u8>> {
+        let Some(large) = self.overflow() else { return Err(self.elsewhere(item, name)) };
+        let told = |why: &str| format!("no entry: item {}: the object {name} {why}", line::name(item));
+        Ok(match large.get(at, sum).await? {
+            Fetched::Whole(entry) => entry.text.into_bytes(),
+            Fetched::Gone => told("is gone").into_bytes(),
+            Fetched::Damaged(broken) => told(&format!("is not what was put: {broken}")).into_bytes(),
+            _ => told("cannot be read").into_bytes(),
+        })
+    }
+
+    #[cfg(not(feature = "s3"))]
+    #[allow(clippy::unused_async, reason = "with a bucket it asks")]
+    async fn fetch(&self, item: &Item, name: &str, _: (Timestamp, Sum)) -> Result<Vec<u8>> {
+        Err(self.elsewhere(item, name))
+    }
+
+    /// An entry was handed to a bucket, and this log has none.
+    fn elsewhere(&self, item: &Item, name: &str) -> Error {
+        let attempted = format!(
+            "read {} of table {}: the entry of item {} was handed to a bucket, as the object {name}. Give this log the bucket",
+            self.partition(),
+            self.place().table,
+            line::name(item)
+        );
+        Error::new(ErrorKind::Invalid, attempted)
     }
 
     pub(super) async fn page(&self, range: &AuditRange) -> Result<AuditPage> {

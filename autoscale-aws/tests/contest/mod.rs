@@ -1,4 +1,5 @@
 //! Many contenders over one record: one winner a round, one `write_id` for each `ver`, no gaps.
+#![allow(dead_code, reason = "not everybody contends so often")]
 
 use std::sync::Arc;
 

@@ -5,7 +5,12 @@
 mod audit;
 #[path = "../contest/mod.rs"]
 mod contest;
+#[cfg(feature = "s3")]
+mod overflow;
 mod store;
+#[cfg(feature = "s3")]
+#[path = "../stub/mod.rs"]
+mod stub;
 mod tables;
 #[path = "../wire/mod.rs"]
 mod wire;

@@ -1,8 +1,8 @@
-//! Where the record lies.
+//! Where the record and the audit log lie.
 
 use autoscale_core::words::{ClusterId, Span};
 
-/// Where the record lies. Made by [`BlobConfig::new`] and `with_*`, checked by [`build`](Self::build).
+/// Where the record and the audit log lie. Made by [`BlobConfig::new`] and `with_*`, checked by [`build`](Self::build).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct BlobConfig {
     pub(super) cluster: ClusterId,
@@ -21,7 +21,7 @@ pub struct BlobConfig {
 pub struct BlobConfigError(pub Vec<String>);
 
 impl BlobConfig {
-    /// The record of a cluster in a container of a storage account.
+    /// The record and the audit log of a cluster in a container of a storage account.
     pub fn new(cluster: ClusterId, account: impl Into<String>, container: impl Into<String>) -> Self {
         let account = account.into();
         Self {
@@ -109,9 +109,14 @@ impl BlobConfig {
         if faults.is_empty() { Ok(self) } else { Err(BlobConfigError(faults)) }
     }
 
-    /// The blob.
+    /// The blob of the record.
     pub(super) fn path(&self) -> String {
         format!("{}/{}.record", self.prefix, self.cluster)
+    }
+
+    /// What the blobs of the audit log are below.
+    pub(super) fn audit(&self) -> String {
+        format!("{}/{}.audit", self.prefix, self.cluster)
     }
 }
 
@@ -124,10 +129,12 @@ mod tests {
     }
 
     #[test]
-    fn the_record_lies_under_a_prefix_of_its_own() {
+    fn everything_lies_under_a_prefix_of_its_own() {
         let config = config("account1", "state").build().unwrap();
         assert_eq!(config.path(), "autoscale/shop.record");
-        assert_eq!(config.with_prefix("clusters/west").build().unwrap().path(), "clusters/west/shop.record");
+        let config = config.with_prefix("clusters/west").build().unwrap();
+        assert_eq!(config.path(), "clusters/west/shop.record");
+        assert_eq!(config.audit(), "clusters/west/shop.audit");
     }
 
     #[test]

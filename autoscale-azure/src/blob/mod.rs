@@ -1,8 +1,12 @@
-//! [`StateStore`] in one blob of Azure Storage.
+//! [`StateStore`] in one blob of Azure Storage, and the audit log in others beside it.
 //!
 //! A swap is one conditional put: `If-None-Match: *` for the first, `If-Match` with the ETag that was loaded for every other. No leases, no
 //! retries. The record lies under a prefix of its own, `autoscale/<cluster>.record`, beside whatever else the container
 //! holds; the container has to exist. The identity needs *Storage Blob Data Contributor* on that container alone.
+//!
+//! The audit log is a blob for each entry, `autoscale/<cluster>.audit/<day>/…`, created and never replaced: [`BlobStore::audit`].
+//! Old days go by [`AuditObjects::prune`], or by a lifecycle rule of the account on that prefix; keep any such rule away from
+//! the record.
 //!
 //! An account key is not a way in: whoever has it has the whole account. It is used for the emulator, where it is public.
 
@@ -14,11 +18,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use autoscale_core::objects::ObjectsStore;
+use autoscale_core::objects::{AuditObjects, ObjectsStore};
 use autoscale_core::ports::{Error, ErrorKind, Expected, Loaded, Result, Sealed, StateStore, Swapped};
 use azure_core::credentials::TokenCredential;
 use object_store::azure::MicrosoftAzureBuilder;
-use object_store::{BackoffConfig, ClientOptions, RetryConfig};
+use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
 
 pub use config::{BlobConfig, BlobConfigError};
 
@@ -28,10 +32,11 @@ const EMULATOR: (&str, &str) = (
     "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==",
 );
 
-/// The record in a blob.
+/// The record in a blob, and the way to the audit log beside it.
 #[derive(Clone)]
 pub struct BlobStore {
     inner: ObjectsStore,
+    objects: Arc<dyn ObjectStore>,
     config: BlobConfig,
 }
 
@@ -81,6 +86,8 @@ impl BlobStore {
         let options = ClientOptions::new()
             .with_timeout(config.timeout.into())
             .with_connect_timeout(Duration::from_secs(2))
+            // What is sent once is not to meet a connection that the server is about to close.
+            .with_pool_idle_timeout(Duration::from_secs(4))
             .with_allow_http(emulated.is_some_and(|endpoint| endpoint.starts_with("http://127.0.0.1:")));
         let store = builder
             .with_container_name(&config.container)
@@ -88,8 +95,17 @@ impl BlobStore {
             .with_client_options(options)
             .build()
             .map_err(invalid)?;
-        let inner = ObjectsStore::new(Arc::new(store), config.path())?;
-        Ok(Self { inner, config })
+        let objects: Arc<dyn ObjectStore> = Arc::new(store);
+        let inner = ObjectsStore::new(objects.clone(), config.path())?;
+        Ok(Self { inner, objects, config })
+    }
+
+    /// The audit log beside the record. Take a new one for each writer.
+    ///
+    /// # Errors
+    /// None for a configuration that was built.
+    pub fn audit(&self) -> Result<AuditObjects> {
+        AuditObjects::new(self.objects.clone(), self.config.audit())
     }
 }
 

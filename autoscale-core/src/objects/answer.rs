@@ -40,8 +40,35 @@ pub(super) fn no_tag(place: &str) -> Error {
 
 /// Why a load failed.
 pub(super) fn load_error(cause: Cause, place: &str) -> Error {
-    let kind = refusal(&cause).unwrap_or(ErrorKind::Unavailable);
-    Error::new(kind, format!("read {place}")).with_source(cause)
+    failed(
+        cause,
+        &format!("read {place}"),
+        "the permission to read the object, and to list what is beside it",
+    )
+}
+
+/// Why something failed that changes nothing, or may be done twice; `permission` is what it needs.
+pub(super) fn failed(cause: Cause, attempted: &str, permission: &str) -> Error {
+    let kind = refusal(&cause, permission).unwrap_or_else(|| looked(&cause, permission));
+    Error::new(kind, attempted).with_source(cause)
+}
+
+/// What the status says of a request that only looked, or may be sent again. Where the client has no kind for it, as for every
+/// refused listing, the status stands in its words alone.
+fn looked(cause: &Cause, permission: &str) -> ErrorKind {
+    let text = match cause {
+        Cause::NotFound { .. } => return ErrorKind::NotFound,
+        Cause::Generic { source, .. } => source.to_string(),
+        _ => return ErrorKind::Unavailable,
+    };
+    let status = text.split_once(" status code: ").and_then(|(_, status)| status.get(..3));
+    match status {
+        Some("401") => ErrorKind::Denied { action: "valid credentials".to_owned() },
+        Some("403") => ErrorKind::Denied { action: permission.to_owned() },
+        Some("404") => ErrorKind::NotFound,
+        Some("429" | "503") => ErrorKind::Throttled { retry_after: None },
+        _ => ErrorKind::Unavailable,
+    }
 }
 
 /// What a put's answer means.
@@ -66,23 +93,50 @@ pub(super) fn put(answer: Result<PutResult, Cause>, expected: &Expected, place: 
         (Cause::NotFound { .. }, Expected::At(_)) => return Ok(Put::Lost),
         // What it should be created in is not there.
         (Cause::NotFound { .. }, Expected::Absent) => ErrorKind::NotFound,
-        _ => match refusal(&cause) {
+        _ => match refusal(&cause, PUT) {
             Some(kind) => kind,
             None => return Ok(Put::Unknown(truncated(&format!("put {place}: {cause}"), 500))),
         },
     };
+    Err(refused(kind, cause, place))
+}
+
+fn refused(kind: ErrorKind, cause: Cause, place: &str) -> Error {
     let attempted = match kind {
         ErrorKind::Invalid => format!("put {place} under a condition, which this kind of store cannot do"),
         _ => format!("put {place}"),
     };
-    Err(Error::new(kind, attempted).with_source(cause))
+    Error::new(kind, attempted).with_source(cause)
 }
 
+/// Whether an object was created: `false` if there is one, or another put is under way.
+///
+/// # Errors
+/// `Unclear` if it may have been created; else what was certainly refused, or never sent.
+#[cfg(feature = "audit")]
+pub(super) fn created(answer: Result<PutResult, Cause>, place: &str) -> Result<bool> {
+    let cause = match answer {
+        Ok(_) => return Ok(true),
+        Err(cause) => cause,
+    };
+    let kind = match &cause {
+        Cause::AlreadyExists { .. } | Cause::Precondition { .. } | Cause::NotModified { .. } => {
+            return Ok(false);
+        }
+        Cause::NotFound { .. } => ErrorKind::NotFound,
+        _ => refusal(&cause, PUT).unwrap_or(ErrorKind::Unclear),
+    };
+    Err(refused(kind, cause, place))
+}
+
+/// What a put needs.
+const PUT: &str = "the permission to read and put the object";
+
 /// What is refused for certain, whatever was asked.
-fn refusal(cause: &Cause) -> Option<ErrorKind> {
+fn refusal(cause: &Cause, permission: &str) -> Option<ErrorKind> {
     let denied = |action: &str| Some(ErrorKind::Denied { action: action.to_owned() });
     match cause {
-        Cause::PermissionDenied { .. } => denied("the permission to read and put the object"),
+        Cause::PermissionDenied { .. } => denied(permission),
         Cause::Unauthenticated { .. } => denied("valid credentials"),
         Cause::NotImplemented { .. }
         | Cause::NotSupported { .. }
@@ -138,5 +192,47 @@ mod tests {
             *error.kind() == ErrorKind::Invalid && error.to_string().contains("under a condition"),
             "{error}"
         );
+    }
+
+    #[cfg(feature = "audit")]
+    #[test]
+    fn what_may_have_been_created_is_unclear() {
+        let path = || "p".to_owned();
+        let created = |cause| created(Err(cause), "p");
+        assert!(matches!(created(Cause::AlreadyExists { path: path(), source: because() }), Ok(false)));
+        for (cause, kind) in [
+            (Cause::Generic { store: "S3", source: because() }, ErrorKind::Unclear),
+            (Cause::NotFound { path: path(), source: because() }, ErrorKind::NotFound),
+            (
+                Cause::PermissionDenied { path: path(), source: because() },
+                ErrorKind::Denied { action: PUT.to_owned() },
+            ),
+        ] {
+            assert_eq!(*created(cause).unwrap_err().kind(), kind);
+        }
+    }
+
+    #[test]
+    fn a_refused_listing_is_told_by_its_status() {
+        let text = |status: &str| {
+            format!(
+                "Error performing list request: Error performing GET http://h/b in 1ms - Server returned non-2xx \
+                 status code: {status}: <Error> status code: 404 </Error>"
+            )
+        };
+        let denied = |action: &str| ErrorKind::Denied { action: action.to_owned() };
+        for (status, kind) in [
+            ("403 Forbidden", denied("to list")),
+            ("401 Unauthorized", denied("valid credentials")),
+            ("404 Not Found", ErrorKind::NotFound),
+            ("503 Service Unavailable", ErrorKind::Throttled { retry_after: None }),
+            ("500 Internal Server Error", ErrorKind::Unavailable),
+            ("", ErrorKind::Unavailable),
+        ] {
+            let cause = Cause::Generic { store: "S3", source: text(status).into() };
+            assert_eq!(*failed(cause, "list", "to list").kind(), kind, "{status}");
+        }
+        let gone = Cause::Generic { store: "S3", source: because() };
+        assert_eq!(*failed(gone, "list", "to list").kind(), ErrorKind::Unavailable);
     }
 }

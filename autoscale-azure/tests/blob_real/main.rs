@@ -1,6 +1,8 @@
-//! The record in Azurite, where one is there: `.ci/azurite` starts one and sets the variable.
+//! The record and the audit log in Azurite, where one is there: `.ci/azurite` starts one and sets the variable.
 #![cfg(feature = "blob")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+mod audit;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -11,9 +13,9 @@ use autoscale_core::conformance::{self, StoreStage};
 use autoscale_core::ports::{ErrorKind, Expected, Loaded, Sealed, StateStore, Summary, Swapped};
 use autoscale_core::words::{ClusterId, Inc, Span, Ver, WriteId};
 use object_store::ObjectStoreExt;
-use object_store::azure::MicrosoftAzureBuilder;
+use object_store::azure::{MicrosoftAzure, MicrosoftAzureBuilder};
 use object_store::path::Path;
-use tokio::sync::Barrier;
+use tokio::sync::{Barrier, Mutex};
 
 const CONTENDERS: usize = 32;
 const ROUNDS: u64 = 1_000;
@@ -34,6 +36,10 @@ fn port() -> Option<u16> {
         }
     }
 }
+
+/// The emulator answers one request after the other, and closes connections that it has not got round to: whoever contends does it
+/// alone.
+static ALONE: Mutex<()> = Mutex::const_new(());
 
 static PLACES: AtomicU32 = AtomicU32::new(0);
 
@@ -68,7 +74,14 @@ impl StoreStage for Stage {
     }
 
     async fn erase(&self) -> bool {
-        let store = MicrosoftAzureBuilder::new()
+        self.client().delete(&Path::from(format!("{}/shop.record", self.prefix))).await.is_ok()
+    }
+}
+
+impl Stage {
+    /// As somebody else has it.
+    fn client(&self) -> MicrosoftAzure {
+        MicrosoftAzureBuilder::new()
             .with_account("devstoreaccount1")
             .with_access_key(
                 "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==",
@@ -77,14 +90,14 @@ impl StoreStage for Stage {
             .with_container_name(CONTAINER)
             .with_allow_http(true)
             .build()
-            .unwrap();
-        store.delete(&Path::from(format!("{}/shop.record", self.prefix))).await.is_ok()
+            .unwrap()
     }
 }
 
 #[tokio::test]
 async fn the_contract_is_kept() {
     let Some(port) = port() else { return };
+    let _alone = ALONE.lock().await;
     let verdicts = conformance::store(async || Stage::new(port)).await;
     println!("{verdicts}");
     verdicts.assert_all();
@@ -94,6 +107,7 @@ async fn the_contract_is_kept() {
 #[tokio::test]
 async fn a_container_that_is_not_there_is_told() {
     let Some(port) = port() else { return };
+    let _alone = ALONE.lock().await;
     let store = Stage::new(port).store_in("nowhere-to-be-found");
     let error = store.swap(&Expected::Absent, &sealed(1, "w-1")).await.unwrap_err();
     assert_eq!(*error.kind(), ErrorKind::NotFound, "{error}");
@@ -127,6 +141,7 @@ async fn round(store: &dyn StateStore, barrier: &Barrier, ver: u64, who: usize) 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_of_32_contenders_wins_each_of_1000_rounds() {
     let Some(port) = port() else { return };
+    let _alone = ALONE.lock().await;
     let stage = Arc::new(Stage::new(port));
     let barrier = Arc::new(Barrier::new(CONTENDERS));
     let contenders = (0..CONTENDERS).map(|who| {
