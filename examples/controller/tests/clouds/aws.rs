@@ -21,7 +21,7 @@ use crate::account::{Account, SUBNETS};
 use crate::common::{POLICY, server_at};
 use crate::kill::Fuse;
 use crate::queue::Sqs;
-use crate::story::{Stage, tell};
+use crate::story::tell;
 use crate::wire::{Service, Wire};
 use crate::world::{ACCOUNT, Cloud, Vm, World, keeper, one_replica, seeds, two_replicas_killed};
 
@@ -230,7 +230,7 @@ async fn aws_takes_a_machine_while_replicas_die() {
         tell(&mut world).await;
         stop.notify_one();
         running.await.unwrap();
-        let kills = Arc::default();
+        let kills = Arc::new(AtomicU64::new(0));
         let keepers = [keeper(&world, "left", seed, &kills), keeper(&world, "right", seed + 100, &kills)];
         let vm = world.victim();
         world.announce(&vm);
@@ -242,6 +242,7 @@ async fn aws_takes_a_machine_while_replicas_die() {
             .until("the message is gone", Span::from_mins(20), |world| world.cloud.queue.service.is_empty())
             .await;
         keepers.iter().for_each(JoinHandle::abort);
+        assert!(kills.load(Ordering::SeqCst) >= 3, "nothing was tried");
         let alive = world.cloud.machines().into_iter().filter(|vm| vm.alive).count();
         assert!(alive <= 3, "one replacement for one machine: {alive}");
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use autoscale_azure::fake::{Arm, ArmSettings};
@@ -195,7 +196,7 @@ impl World<Azure> {
     }
 
     async fn is_well_again(&self, gone: &Vm) {
-        self.until("the machine is gone, and every pod runs", Span::from_mins(10), |world| {
+        self.until("the machine is gone, and every pod runs", Span::from_mins(60), |world| {
             let (seen, record) = (world.seen(), world.record());
             !world.lives(&gone.name)
                 && seen.running() == 5
@@ -254,12 +255,13 @@ async fn azure_takes_a_machine_while_replicas_die() {
         tell(&mut world).await;
         stop.notify_one();
         running.await.unwrap();
-        let kills = Arc::default();
+        let kills = Arc::new(AtomicU64::new(0));
         let keepers = [keeper(&world, "left", seed, &kills), keeper(&world, "right", seed + 100, &kills)];
         let vm = world.at_work().remove(0);
         world.preempt(&vm).await;
         world.is_well_again(&vm).await;
         keepers.iter().for_each(JoinHandle::abort);
+        assert!(kills.load(Ordering::SeqCst) >= 3, "nothing was tried");
         let tokens: Vec<String> =
             world.cloud.machines().into_iter().filter(|vm| vm.alive).map(|vm| vm.token).collect();
         assert!(tokens.len() <= 3, "one replacement for one machine: {tokens:?}");

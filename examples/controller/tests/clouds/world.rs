@@ -34,7 +34,7 @@ pub(crate) const ACCOUNT: &str = "system:serviceaccount:autoscale:autoscale";
 const BOOT: Span = Span::from_secs(20);
 /// After so long a cloud controller takes the Node of a machine away that is gone.
 const SWEPT: Span = Span::from_secs(90);
-const STEP: Span = Span::from_millis(250);
+const STEP: Span = Span::from_millis(500);
 
 /// One machine, as the cloud has it.
 #[derive(Clone, Debug)]
@@ -291,6 +291,11 @@ impl<C: Cloud> Stage for World<C> {
             lease.map(|lease| text(&lease, "/metadata/annotations/autoscale.local~1record").to_owned());
         format!("{}; record: {record:?}", self.told)
     }
+
+    /// A machine of Azure that was deleted is listed nowhere: a quarter of an hour passes until its absence proves anything.
+    fn patience(&self) -> Span {
+        Span::from_mins(120)
+    }
 }
 
 /// The story with one replica, which stops by itself in the end and leaves nothing behind.
@@ -351,6 +356,6 @@ pub(crate) async fn two_replicas_killed<C: Cloud>(world: &mut World<C>, seed: u6
 pub(crate) fn seeds() -> Vec<u64> {
     match std::env::var("E2E_SEED") {
         Ok(seed) => vec![seed.parse().unwrap()],
-        Err(_) => (1..=3).collect(),
+        Err(_) => vec![1, 2],
     }
 }
