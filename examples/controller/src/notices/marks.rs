@@ -54,6 +54,16 @@ struct Marked {
     stored: Marks,
 }
 
+/// What the watch has shown.
+#[derive(Debug, Default)]
+struct Known {
+    marked: BTreeMap<String, Marked>,
+    /// Whose marks say nothing.
+    strange: BTreeSet<String>,
+    /// Those that a list which is under way has shown.
+    listed: Option<BTreeSet<String>>,
+}
+
 impl Follower {
     /// Over a client that does not repeat requests by itself.
     pub fn new(client: kube::Client, inbox: Inbox, clock: Arc<dyn Clock>, instance_of: InstanceOf) -> Self {
@@ -62,16 +72,14 @@ impl Follower {
 
     /// Follows. It ends when it is dropped.
     pub async fn run(self) {
-        let mut marked: BTreeMap<String, Marked> = BTreeMap::new();
-        // Those that a list which is under way has shown.
-        let mut listed: Option<BTreeSet<String>> = None;
+        let mut known = Known::default();
         let mut busy: BTreeSet<String> = BTreeSet::new();
         let mut telling = FuturesUnordered::new();
         let mut pause = Pause::default();
         let mut watching =
             std::pin::pin!(watcher(self.nodes.clone(), watcher::Config::default().timeout(WATCH)));
         loop {
-            for (name, node) in &marked {
+            for (name, node) in &known.marked {
                 let due = node.announced.due(&node.stored, &node.instance, self.clock.now());
                 if let Some(due) = due.filter(|_| !busy.contains(name)) {
                     busy.insert(name.clone());
@@ -83,7 +91,7 @@ impl Follower {
                     let Some((name, uid, stored)) = told else { continue };
                     busy.remove(&name);
                     // What the watch will show, too.
-                    let node = marked.get_mut(&name).filter(|node| node.uid == uid);
+                    let node = known.marked.get_mut(&name).filter(|node| node.uid == uid);
                     if let (Some(node), Some(stored)) = (node, stored) {
                         node.stored = stored;
                     }
@@ -91,7 +99,7 @@ impl Follower {
                 event = watching.next() => match event {
                     Some(Ok(event)) => {
                         pause.over();
-                        self.take(event, &mut marked, &mut listed);
+                        self.take(event, &mut known);
                     }
                     Some(Err(error)) => {
                         metrics::counter!("controller_notice_failures_total", "source" => "marks").increment(1);
@@ -105,67 +113,65 @@ impl Follower {
         }
     }
 
-    fn take(
-        &self,
-        event: Event<Node>,
-        marked: &mut BTreeMap<String, Marked>,
-        listed: &mut Option<BTreeSet<String>>,
-    ) {
+    fn take(&self, event: Event<Node>, known: &mut Known) {
         match event {
-            Event::Init => *listed = Some(BTreeSet::new()),
+            Event::Init => known.listed = Some(BTreeSet::new()),
             Event::InitApply(node) => {
-                if let (Some(name), Some(listed)) = (&node.metadata.name, listed) {
+                if let (Some(name), Some(listed)) = (&node.metadata.name, &mut known.listed) {
                     listed.insert(name.clone());
                 }
-                self.see(&node, marked);
+                self.see(&node, known);
             }
             Event::InitDone => {
-                if let Some(listed) = listed.take() {
-                    marked.retain(|name, _| listed.contains(name));
+                if let Some(listed) = known.listed.take() {
+                    known.marked.retain(|name, _| listed.contains(name));
+                    known.strange.retain(|name| listed.contains(name));
                 }
             }
-            Event::Apply(node) => self.see(&node, marked),
+            Event::Apply(node) => self.see(&node, known),
             Event::Delete(node) => {
-                marked.remove(node.metadata.name.as_deref().unwrap_or_default());
+                let name = node.metadata.name.as_deref().unwrap_or_default();
+                known.marked.remove(name);
+                known.strange.remove(name);
             }
         }
     }
 
-    fn see(&self, node: &Node, marked: &mut BTreeMap<String, Marked>) {
+    fn see(&self, node: &Node, known: &mut Known) {
         let Some(name) = &node.metadata.name else { return };
-        match self.read(name, node) {
-            Some(Some(found)) => drop(marked.insert(name.clone(), found)),
-            Some(None) => drop(marked.remove(name)),
-            // Nothing follows from what cannot be read.
-            None => {}
+        match self.read(node) {
+            Ok(found) => {
+                known.strange.remove(name);
+                match found {
+                    Some(found) => drop(known.marked.insert(name.clone(), found)),
+                    None => drop(known.marked.remove(name)),
+                }
+            }
+            // Nothing follows from what cannot be read. A node is told of as often as it changes: this, once.
+            Err(why) => {
+                if known.strange.insert(name.clone()) {
+                    tracing::warn!(node = name, why, "the marks of a node say nothing");
+                }
+            }
         }
     }
 
-    /// The marks of a node, if it has any. `None`: they cannot be read.
-    fn read(&self, name: &str, node: &Node) -> Option<Option<Marked>> {
+    /// The marks of a node, if it has any.
+    fn read(&self, node: &Node) -> Result<Option<Marked>, String> {
         let annotations = node.metadata.annotations.as_ref();
         let text = |key: &str| annotations.and_then(|all| all.get(key)).map(String::as_str);
         let (announced, stored) = (text(ANNOUNCED), text(STORED));
         if announced.is_none() && stored.is_none() {
-            return Some(None);
+            return Ok(None);
         }
         let uid = node.metadata.uid.clone().unwrap_or_default();
-        let provider_id = node.spec.as_ref().and_then(|spec| spec.provider_id.as_deref());
-        let Some(instance) = provider_id.and_then(|id| (self.instance_of)(id)) else {
-            let provider_id = truncated(provider_id.unwrap_or_default(), 200);
-            tracing::warn!(node = name, provider_id, "a node with marks is no machine of ours");
-            return Some(None);
-        };
-        let read = |text: Option<&str>| {
-            let marks = Marks::parse(text.unwrap_or_default());
-            marks.map_err(|error| {
-                tracing::warn!(node = name, error = error.to_string(), "the marks of a node cannot be read");
-            })
-        };
+        let provider_id = node.spec.as_ref().and_then(|spec| spec.provider_id.as_deref()).unwrap_or_default();
+        let instance = (self.instance_of)(provider_id)
+            .ok_or_else(|| format!("provider id {:?} is no machine of ours", truncated(provider_id, 200)))?;
+        let announced = Marks::parse(announced.unwrap_or_default()).map_err(|error| error.to_string())?;
         // Ours, which somebody has broken: everything is told again.
-        let stored = read(stored).unwrap_or_default();
-        let announced = read(announced).ok()?;
-        Some(Some(Marked { uid, instance, announced, stored }))
+        let stored = Marks::parse(stored.unwrap_or_default()).unwrap_or_default();
+        Ok(Some(Marked { uid, instance, announced, stored }))
     }
 
     /// Tells, and notes that it is stored. Gives what was noted; nothing, if it has to be done again.

@@ -17,9 +17,6 @@ use autoscale_core::ports::Clock;
 use autoscale_core::words::Deadline;
 use tokio::sync::{mpsc, oneshot};
 
-/// So many deliveries may wait for a driver that is in the middle of a tick. More wait here.
-const HANDED: usize = 64;
-
 /// Where notices wait until they are stored. A clone is the same one.
 #[derive(Clone, Debug)]
 pub struct Inbox(Arc<Inner>);
@@ -32,19 +29,21 @@ struct Inner {
 
 #[derive(Debug, Default)]
 struct State {
-    /// In the order they came. The first `handed` of them went to the driver.
+    /// In the order they came. The first `handed` of them went to the driver, the last `lying` of these when it was given
+    /// something for the last time.
     line: VecDeque<Waiting>,
     handed: usize,
+    lying: usize,
     driver: Option<mpsc::Sender<Vec<IncomingNotice>>>,
 }
 
-/// One delivery.
+/// One notice, or a reason to look.
 #[derive(Debug)]
 struct Waiting {
-    notices: Vec<IncomingNotice>,
+    notice: Option<IncomingNotice>,
     came: Deadline,
     /// Nobody may be there any more to hear it.
-    stored: oneshot::Sender<()>,
+    stored: Vec<oneshot::Sender<()>>,
 }
 
 impl Inbox {
@@ -60,28 +59,34 @@ impl Inbox {
     /// Takes notices in, and ends when they are in the record, or need no entry there. Without any it is a reason to look: it
     /// ends after a tick. Whoever stops waiting takes nothing back.
     pub async fn tell(&self, notices: Vec<IncomingNotice>) {
-        let (stored, done) = oneshot::channel();
-        {
-            let mut state = self.state();
-            state.line.push_back(Waiting { notices, came: self.0.clock.boot(), stored });
-            state.hand_over(self.0.clock.boot());
-        }
-        if done.await.is_err() {
-            // The inbox is gone, and the program with it.
-            std::future::pending::<()>().await;
+        let stored: Vec<oneshot::Receiver<()>> = {
+            let (mut state, now) = (self.state(), self.0.clock.boot());
+            let stored = match notices.is_empty() {
+                true => vec![state.join(None, now)],
+                false => notices.into_iter().map(|notice| state.join(Some(notice), now)).collect(),
+            };
+            state.hand_over(now);
+            stored
+        };
+        for one in stored {
+            if one.await.is_err() {
+                // The inbox is gone, and the program with it.
+                std::future::pending::<()>().await;
+            }
         }
     }
 
-    /// Deliveries that wait to be stored.
+    /// Notices that wait to be stored.
     pub fn waiting(&self) -> usize {
         self.state().line.len()
     }
 
     /// For a new driver: everything that is not stored goes to it, whatever another one was given.
     pub fn open(&self) -> mpsc::Receiver<Vec<IncomingNotice>> {
-        let (driver, receiver) = mpsc::channel(HANDED);
+        // A driver takes one delivery before each tick: all that waits has to be in one.
+        let (driver, receiver) = mpsc::channel(1);
         let mut state = self.state();
-        (state.driver, state.handed) = (Some(driver), 0);
+        (state.driver, state.handed, state.lying) = (Some(driver), 0, 0);
         state.hand_over(self.0.clock.boot());
         receiver
     }
@@ -91,11 +96,11 @@ impl Inbox {
         let mut state = self.state();
         let Some(driver) = &state.driver else { return };
         // What still lies in the channel came after the tick began.
-        let later = driver.max_capacity().saturating_sub(driver.capacity());
+        let later = if driver.capacity() == 0 { state.lying } else { 0 };
         let taken = state.handed.saturating_sub(later);
         if report.notices_stored {
-            for done in state.line.drain(..taken) {
-                let _ = done.stored.send(());
+            for done in state.line.drain(..taken).flat_map(|waiting| waiting.stored) {
+                let _ = done.send(());
             }
             state.handed = later;
         }
@@ -104,18 +109,37 @@ impl Inbox {
 }
 
 impl State {
-    /// Gives the driver what there is room for. On the way time has passed.
+    /// Puts something in, behind the rest, unless it waits already: a queue gives what is not deleted again and again.
+    fn join(&mut self, notice: Option<IncomingNotice>, now: Deadline) -> oneshot::Receiver<()> {
+        let (stored, done) = oneshot::channel();
+        let handed = self.handed;
+        let same = |(at, waiting): (usize, &Waiting)| match (&waiting.notice, &notice) {
+            (Some(a), Some(b)) => (&a.id, &a.instance, a.kind) == (&b.id, &b.instance, b.kind),
+            // The tick that is under way may have looked already.
+            (None, None) => at >= handed,
+            _ => false,
+        };
+        match (0..).zip(&self.line).position(same).and_then(|at| self.line.get_mut(at)) {
+            Some(waiting) => waiting.stored.push(stored),
+            None => self.line.push_back(Waiting { notice, came: now, stored: vec![stored] }),
+        }
+        done
+    }
+
+    /// Gives the driver everything that it has not got, if it has taken what it got last. On the way time has passed.
     fn hand_over(&mut self, now: Deadline) {
         let Some(driver) = &self.driver else { return };
-        for waiting in self.line.iter().skip(self.handed) {
-            let mut notices = waiting.notices.clone();
-            for notice in &mut notices {
-                notice.time_left = notice.time_left.minus(now.since(waiting.came));
-            }
-            if driver.try_send(notices).is_err() {
-                return;
-            }
-            self.handed += 1;
+        let fresh = self.line.len().saturating_sub(self.handed);
+        if fresh == 0 {
+            return;
+        }
+        let notices = self.line.iter().skip(self.handed).filter_map(|waiting| {
+            let mut notice = waiting.notice.clone()?;
+            notice.time_left = notice.time_left.minus(now.since(waiting.came));
+            Some(notice)
+        });
+        if driver.try_send(notices.collect()).is_ok() {
+            (self.handed, self.lying) = (self.line.len(), fresh);
         }
     }
 }
@@ -212,18 +236,54 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn more_than_there_is_room_for_waits_its_turn() {
+    async fn whatever_comes_during_a_tick_goes_in_one_delivery() {
         let inbox = inbox();
         let mut receiver = inbox.open();
-        let mut all: Vec<_> = (0..HANDED + 5).map(|n| tell(&inbox, &n.to_string())).collect();
-        assert_eq!(taken(&mut receiver).len(), HANDED);
+        let mut all: Vec<_> = (0..100).map(|n| tell(&inbox, &n.to_string())).collect();
+        assert_eq!(taken(&mut receiver), ["0"], "it was there at once");
         inbox.observe(&report(true));
-        let done =
-            |all: &mut Vec<BoxFuture<'_, ()>>| all.iter_mut().filter_map(|one| one.now_or_never()).count();
-        assert_eq!(done(&mut all[..HANDED].iter_mut().map(|one| one.boxed()).collect()), HANDED);
-        assert_eq!(taken(&mut receiver), ["64", "65", "66", "67", "68"]);
+        assert!((&mut all[0]).now_or_never().is_some());
+        let rest = receiver.try_recv().unwrap();
+        assert_eq!((rest.len(), rest[0].id.as_str(), rest[98].id.as_str()), (99, "1", "99"));
         inbox.observe(&report(true));
+        assert!(all[1..].iter_mut().all(|one| one.now_or_never().is_some()));
         assert_eq!(inbox.waiting(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_comes_again_while_it_waits_is_the_same() {
+        let inbox = inbox();
+        let mut receiver = inbox.open();
+        let mut both = [tell(&inbox, "1"), tell(&inbox, "1")];
+        assert_eq!(taken(&mut receiver), ["1"]);
+        let mut third = tell(&inbox, "1");
+        assert_eq!((taken(&mut receiver), inbox.waiting()), (Vec::new(), 1));
+        inbox.observe(&report(true));
+        assert!(both.iter_mut().all(|one| one.now_or_never().is_some()));
+        assert!((&mut third).now_or_never().is_some());
+        // It is about another machine, or says something else.
+        let mut other = notice("1");
+        other[0].kind = NoticeKind::Withdrawn;
+        let mut more = notice("1");
+        more.extend(other);
+        assert!(inbox.tell(more).now_or_never().is_none());
+        assert_eq!(inbox.waiting(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_reason_to_look_wakes_the_driver() {
+        let inbox = inbox();
+        let mut receiver = inbox.open();
+        let mut looks = [inbox.tell(Vec::new()).boxed(), inbox.tell(Vec::new()).boxed()];
+        assert!((&mut looks[0]).now_or_never().is_none());
+        assert_eq!(receiver.try_recv().unwrap(), []);
+        // Its tick may be under way: another one has to look.
+        assert!((&mut looks[1]).now_or_never().is_none());
+        inbox.observe(&report(true));
+        assert!((&mut looks[0]).now_or_never().is_some() && (&mut looks[1]).now_or_never().is_none());
+        assert_eq!(receiver.try_recv().unwrap(), []);
+        inbox.observe(&report(true));
+        assert!((&mut looks[1]).now_or_never().is_some());
     }
 
     #[tokio::test]

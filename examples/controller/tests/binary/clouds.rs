@@ -183,14 +183,14 @@ mod azure {
     const GROUP: &str = "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups";
 
     /// What a host of Azure gives its programs: the token of its identity.
-    async fn tokens() -> StandIn {
-        StandIn::new(|asked| {
+    async fn tokens(user: &'static str) -> StandIn {
+        StandIn::new(move |asked| {
             let right = asked.path.contains("resource=https%3A%2F%2Fmanagement.azure.com")
                 && asked.headers.get("x-identity-header").is_some_and(|header| header == "mine");
             if !right {
                 return (400, "{}".to_owned());
             }
-            let token = format!(r#"{{"access_token":"{CANARY}","expires_on":"4102444800","resource":"r","token_type":"Bearer"}}"#);
+            let token = format!(r#"{{"access_token":"{user}","expires_on":"4102444800","resource":"r","token_type":"Bearer"}}"#);
             (200, token)
         })
         .await
@@ -223,7 +223,7 @@ mod azure {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_host_with_an_identity_buys_a_machine() {
         let (house, tokens, arm) =
-            (House::new("azure", 1).await, tokens().await, Arm::new(ArmSettings::default()));
+            (House::new("azure", 1).await, tokens(CANARY).await, Arm::new(ArmSettings::default()));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let serving = arm.serve(listener, ServeOptions::default()).unwrap();
         let (code, text) = ended(program(&house, serving.address(), &tokens, &["--once"])).await;
@@ -237,8 +237,10 @@ mod azure {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn rights_that_are_missing_are_told_at_the_start() {
-        let (house, tokens, arm) = (House::new("azure-denied", 1).await, tokens().await, Arm::default());
-        arm.deny(CANARY, "Microsoft.Compute/virtualMachines/read");
+        let (house, tokens, arm) =
+            (House::new("azure-denied", 1).await, tokens("scaler").await, Arm::default());
+        // The stand-in names its user in refusals, and the token is the user.
+        arm.deny("scaler", "Microsoft.Compute/virtualMachines/read");
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let serving = arm.serve(listener, ServeOptions::default()).unwrap();
         let (code, text) = ended(program(&house, serving.address(), &tokens, &["--once"])).await;
@@ -248,7 +250,7 @@ mod azure {
     }
 }
 
-fn fingerprint(scope: &str) -> String {
+fn fingerprint(scope: &str) -> serde_json::Value {
     let cluster = autoscale_core::words::ClusterId::new("shop").unwrap();
-    autoscale_core::data::record::Fingerprint::of(&cluster, scope).to_string()
+    serde_json::to_value(autoscale_core::data::record::Fingerprint::of(&cluster, scope)).unwrap()
 }

@@ -273,6 +273,34 @@ async fn a_message_stays_until_its_notice_is_in_the_record() {
     running.await.unwrap();
 }
 
+/// Each version of the policy has a driver of its own: what the last one was given and has not stored goes to the next.
+#[tokio::test(start_paused = true)]
+async fn a_notice_survives_new_versions_of_the_policy() {
+    let world = Aws::world(1);
+    let settings = world.settings("aws-reloaded");
+    let stop = Arc::new(Notify::new());
+    let (running, next) = world.replica_with_policy(&settings, stop.clone());
+    world.until("the least nodes come", Span::from_mins(5), |world| world.seen().ready() == 1).await;
+    world.until("nothing is open", Span::from_mins(5), |world| world.record().ops.is_empty()).await;
+    world.server.deny(ACCOUNT, Permission::new("update", "coordination.k8s.io", "leases"));
+    world.announce(&world.victim());
+    // The message came once, and does not come again before two minutes are over.
+    world.until("it came", Span::from_secs(30), |world| world.cloud.queue.service.given() == 1).await;
+    for max in 5..8 {
+        tokio::time::sleep(Span::from_secs(7).into()).await;
+        let policy = world.cloud.policy().replace("max: 4", &format!("max: {max}"));
+        next.send_replace(Arc::new(autoscale_core::data::policy::Policy::from_yaml(&policy).unwrap()));
+    }
+    world.server.undo_denials(ACCOUNT);
+    world.until("it is stored", Span::from_secs(60), |world| world.record().notices.len() == 1).await;
+    world
+        .until("the message is gone", Span::from_secs(30), |world| world.cloud.queue.service.is_empty())
+        .await;
+    assert_eq!(world.cloud.queue.service.given(), 1, "nobody had to give it again");
+    stop.notify_one();
+    running.await.unwrap();
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_is_not_allowed_is_found_at_the_start() {
     let world = Aws::world(1);

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use autoscale_core::data::policy::Policy;
 use autoscale_core::data::record::Record;
 use autoscale_core::driver::open;
 use autoscale_core::ports::{Clock, RandomIds};
@@ -66,6 +67,9 @@ pub(crate) trait Cloud: Send + Sync + 'static {
         None
     }
 }
+
+/// Where the next version of a policy goes.
+pub(crate) type NextPolicy = tokio::sync::watch::Sender<Arc<Policy>>;
 
 /// What is known of the node of a machine.
 #[derive(Debug, Default)]
@@ -140,7 +144,16 @@ impl<C: Cloud> World<C> {
         fuse: &Fuse,
         stop: Arc<Notify>,
     ) -> JoinHandle<()> {
-        start(&self.server, &*self.cloud, settings, name, fuse, stop)
+        start(&self.server, &*self.cloud, settings, name, fuse, stop).0
+    }
+
+    /// The same, and where the next version of its policy goes.
+    pub(crate) fn replica_with_policy(
+        &self,
+        settings: &Settings,
+        stop: Arc<Notify>,
+    ) -> (JoinHandle<()>, NextPolicy) {
+        start(&self.server, &*self.cloud, settings, "one", &Fuse::new(0, false), stop)
     }
 
     /// Waits until something holds.
@@ -181,7 +194,7 @@ fn start<C: Cloud>(
     name: &str,
     fuse: &Fuse,
     stop: Arc<Notify>,
-) -> JoinHandle<()> {
+) -> (JoinHandle<()>, NextPolicy) {
     let clock: Arc<dyn Clock> = Arc::new(ServerClock(server.clone()));
     let client = fuse.client(server.client_as(ACCOUNT));
     let (given, next) = given(settings, (client, "default".to_owned()), clock.clone());
@@ -193,7 +206,8 @@ fn start<C: Cloud>(
     replica.inbox = Some(setup.inbox.clone());
     let notices = setup.notices.take();
     let check = setup.check.take();
-    tokio::spawn(async move {
+    let next = setup.next.clone();
+    let running = tokio::spawn(async move {
         // Held for as long as the replica lives: without it no new policy could come.
         let _next = setup.next;
         if let Some(check) = check {
@@ -213,7 +227,8 @@ fn start<C: Cloud>(
             () = running => {}
             () = notices => {}
         }
-    })
+    });
+    (running, next)
 }
 
 /// Time, and what machines do by themselves in it.
@@ -328,7 +343,7 @@ pub(crate) fn keeper<C: Cloud>(
     tokio::spawn(async move {
         loop {
             let fuse = Fuse::new(1 + dice.below(120), dice.below(2) == 1);
-            let running = start(&server, &*cloud, &settings, name, &fuse, Arc::default());
+            let (running, _) = start(&server, &*cloud, &settings, name, &fuse, Arc::default());
             fuse.dead.notified().await;
             running.abort();
             kills.fetch_add(1, Ordering::SeqCst);
