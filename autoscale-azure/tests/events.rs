@@ -95,3 +95,21 @@ async fn nothing_to_approve_asks_nobody() {
     metadata.approve(&[]).await.unwrap();
     assert_eq!(*metadata.approve(&["E-1".to_owned()]).await.unwrap_err().kind(), ErrorKind::Unavailable);
 }
+
+#[tokio::test]
+async fn a_machine_knows_its_name() {
+    let (port, asked) = service(vec![answer("200 OK", "as-abcd-1-0\n")]).await;
+    assert_eq!(Metadata::on_port(port, Span::from_secs(5)).unwrap().machine().await.unwrap(), "as-abcd-1-0");
+    let asked = asked.await.unwrap();
+    let head = asked.first().unwrap();
+    assert!(
+        head.starts_with("GET /metadata/instance/compute/name?api-version=2021-02-01&format=text "),
+        "{head}"
+    );
+    assert!(head.to_lowercase().contains("\r\nmetadata: true\r\n"), "{head}");
+    for told in ["", "<html>", "a b", "\u{e9}"] {
+        let (port, _asked) = service(vec![answer("200 OK", told)]).await;
+        let error = Metadata::on_port(port, Span::from_secs(5)).unwrap().machine().await.unwrap_err();
+        assert_eq!(*error.kind(), ErrorKind::Unavailable, "{told}");
+    }
+}

@@ -117,9 +117,7 @@ impl Document {
 impl ScheduledEvent {
     fn read(raw: RawEvent) -> Result<Self, DocumentError> {
         let id = raw.event_id;
-        let is_id =
-            (1..=80).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-        if !is_id {
+        if !is_event_id(&id) {
             return Err(DocumentError::Id);
         }
         let kind = match raw.event_type.as_str() {
@@ -138,6 +136,11 @@ impl ScheduledEvent {
         let lasts = u64::try_from(raw.duration_in_seconds).ok().map(Span::from_secs);
         Ok(Self { id, kind, started, machines: raw.resources, not_before, lasts })
     }
+}
+
+/// Whether a text can be Azure's id for an event.
+pub(super) fn is_event_id(text: &str) -> bool {
+    (1..=80).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }
 
 /// `Mon, 19 Sep 2016 18:29:47 GMT`.

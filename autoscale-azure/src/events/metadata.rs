@@ -11,18 +11,21 @@ use url::Url;
 use super::document::{Document, MAX_DOCUMENT};
 
 /// The service's only address; no route leads there from elsewhere.
-const SERVICE: &str = "http://169.254.169.254/metadata/scheduledevents?api-version=2020-07-01";
+const SERVICE: &str = "http://169.254.169.254";
+const EVENTS: &str = "/metadata/scheduledevents?api-version=2020-07-01";
+const NAME: &str = "/metadata/instance/compute/name?api-version=2021-02-01&format=text";
 
 /// Reads and approves scheduled events. Cheap to clone.
 #[derive(Clone)]
 pub struct Metadata {
     client: reqwest::Client,
-    url: Url,
+    events: Url,
+    name: Url,
 }
 
 impl fmt::Debug for Metadata {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Metadata").field("url", &self.url.as_str()).finish_non_exhaustive()
+        f.debug_struct("Metadata").field("url", &self.events.as_str()).finish_non_exhaustive()
     }
 }
 
@@ -41,15 +44,16 @@ impl Metadata {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn on_port(port: u16, timeout: Span) -> Result<Self> {
-        Self::at(&SERVICE.replace("169.254.169.254", &format!("127.0.0.1:{port}")), timeout)
+        Self::at(&format!("http://127.0.0.1:{port}"), timeout)
     }
 
-    fn at(url: &str, timeout: Span) -> Result<Self> {
+    fn at(service: &str, timeout: Span) -> Result<Self> {
         let attempted = "set up a client of the metadata service";
         let invalid = |cause: Box<dyn std::error::Error + Send + Sync>| {
             Error::new(ErrorKind::Invalid, attempted).with_source(cause)
         };
-        let url = Url::parse(url).map_err(|error| invalid(error.into()))?;
+        let url = |path: &str| Url::parse(&format!("{service}{path}")).map_err(|error| invalid(error.into()));
+        let (events, name) = (url(EVENTS)?, url(NAME)?);
         let client = reqwest::Client::builder()
             .timeout(timeout.into())
             .redirect(reqwest::redirect::Policy::none())
@@ -58,7 +62,7 @@ impl Metadata {
             .no_proxy()
             .build()
             .map_err(|error| invalid(error.into()))?;
-        Ok(Self { client, url })
+        Ok(Self { client, events, name })
     }
 
     /// What is announced now.
@@ -67,10 +71,26 @@ impl Metadata {
     /// `Throttled`, or `Unavailable`: no answer, or none that can be read. Nothing follows from either.
     pub async fn read(&self) -> Result<Document> {
         let attempted = "read the scheduled events";
-        let answer = self.client.get(self.url.clone()).header("Metadata", "true").send().await;
+        let answer = self.client.get(self.events.clone()).header("Metadata", "true").send().await;
         let bytes = body(answer, attempted).await?;
         Document::parse(&bytes)
             .map_err(|error| Error::new(ErrorKind::Unavailable, attempted).with_source(error))
+    }
+
+    /// The name of this machine, as documents have it.
+    ///
+    /// # Errors
+    /// `Throttled`, or `Unavailable`: no answer, or one that is no name.
+    pub async fn machine(&self) -> Result<String> {
+        let attempted = "ask for the name of this machine";
+        let answer = self.client.get(self.name.clone()).header("Metadata", "true").send().await;
+        let bytes = body(answer, attempted).await?;
+        let name = String::from_utf8(bytes).unwrap_or_default().trim().to_owned();
+        let is_name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+        if (1..=80).contains(&name.len()) && name.bytes().all(is_name) {
+            return Ok(name);
+        }
+        Err(Error::new(ErrorKind::Unavailable, format!("{attempted}: answered with something else")))
     }
 
     /// Lets events begin at once, by their ids: only for a node that is empty. One that has begun, or is gone, is left as it is.
@@ -83,7 +103,7 @@ impl Metadata {
             return Ok(());
         }
         let requests: Vec<_> = ids.iter().map(|id| json!({ "EventId": id })).collect();
-        let request = self.client.post(self.url.clone()).header("Metadata", "true");
+        let request = self.client.post(self.events.clone()).header("Metadata", "true");
         let answer = request.json(&json!({ "StartRequests": requests })).send().await;
         body(answer, attempted).await.map(|_| ())
     }

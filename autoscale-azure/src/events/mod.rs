@@ -12,12 +12,17 @@
 //! | `Freeze` | nothing: the machine stands still for seconds |
 //! | one that is gone from the document | its interruption is withdrawn, unless another one is still announced |
 //!
+//! Where an agent has no way to the record it leaves what is announced as [`Marks`] where a driver's program finds them, such as in an
+//! annotation of its node; that program turns them into notices, and notes beside them what it has stored.
+//!
 //! An event that is [approved](Metadata::approve) begins at once: only when the node is empty.
 
 mod document;
+mod marks;
 mod metadata;
 mod watch;
 
 pub use document::{Document, DocumentError, EventKind, ScheduledEvent};
+pub use marks::{Due, Mark, Marks, MarksError};
 pub use metadata::Metadata;
 pub use watch::{EventRules, Treat, Watch};

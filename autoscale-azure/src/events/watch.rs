@@ -43,6 +43,18 @@ impl EventRules {
         Self { redeploy, reboot, freeze }
     }
 
+    /// What a document says of a machine, by name, and what it is taken for.
+    pub(super) fn about<'d>(
+        &self,
+        machine: &str,
+        document: &'d Document,
+    ) -> impl Iterator<Item = (&'d ScheduledEvent, NoticeKind)> {
+        let mine = move |event: &&ScheduledEvent| {
+            event.machines.iter().any(|name| name.trim_start_matches('_').eq_ignore_ascii_case(machine))
+        };
+        document.events.iter().filter(mine).filter_map(|event| Some((event, self.notice(event.kind)?)))
+    }
+
     const fn notice(&self, kind: EventKind) -> Option<NoticeKind> {
         let treat = match kind {
             EventKind::Preempt | EventKind::Terminate => Treat::Interruption,
@@ -78,14 +90,10 @@ impl Watch {
 
     /// What a document says that the one before has not said.
     pub fn update(&mut self, document: &Document, now: Timestamp) -> Vec<IncomingNotice> {
-        let mine = |event: &&ScheduledEvent| {
-            event.machines.iter().any(|name| name.trim_start_matches('_').eq_ignore_ascii_case(&self.machine))
-        };
-        let announced: BTreeMap<&str, (&ScheduledEvent, NoticeKind)> = document
-            .events
-            .iter()
-            .filter(mine)
-            .filter_map(|event| Some((event.id.as_str(), (event, self.rules.notice(event.kind)?))))
+        let announced: BTreeMap<&str, (&ScheduledEvent, NoticeKind)> = self
+            .rules
+            .about(&self.machine, document)
+            .map(|(event, kind)| (event.id.as_str(), (event, kind)))
             .collect();
         let mut notices = Vec::new();
         for (id, (event, kind)) in &announced {

@@ -73,6 +73,12 @@ impl Board {
         }
     }
 
+    /// Something else than a tick was done, well or not; for so long it may be silent from now on.
+    pub fn did(&self, done: Result<(), String>, patience: Span) {
+        let mut known = self.known();
+        (known.alive, known.last) = ((self.clock.boot(), patience), Some(done));
+    }
+
     /// It has been told to stop.
     pub fn is_stopping(&self) {
         self.known().stopping = true;
@@ -102,7 +108,7 @@ impl Board {
     pub fn alive(&self) -> Result<(), String> {
         let (since, patience) = self.known().alive;
         let silent = self.clock.boot().since(since);
-        if silent <= patience { Ok(()) } else { Err(format!("no tick has ended for {}", silent.rounded())) }
+        if silent <= patience { Ok(()) } else { Err(format!("nothing was done for {}", silent.rounded())) }
     }
 
     /// Whether it does its work. A policy file that cannot be used does not count: the last good one is at work.
@@ -114,7 +120,7 @@ impl Board {
         if known.stopping {
             return Err("stopping".to_owned());
         }
-        known.last.clone().unwrap_or_else(|| Err("the first tick has not ended yet".to_owned()))
+        known.last.clone().unwrap_or_else(|| Err("nothing has been done yet".to_owned()))
     }
 
     /// The last decisions, newest first, as a JSON array.

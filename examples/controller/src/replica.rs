@@ -14,6 +14,7 @@ use tokio::sync::watch;
 
 use crate::board::Board;
 use crate::dry::Dry;
+use crate::notices::Inbox;
 use crate::recorder::Recorder;
 use crate::setup::Maker;
 
@@ -31,12 +32,14 @@ pub struct Replica {
     pub recorder: Recorder,
     /// In a dry run.
     pub dry: Option<Dry>,
+    /// Where notices come from. Not in a dry run, which stores none.
+    pub inbox: Option<Inbox>,
 }
 
 impl Replica {
     /// A replica that changes things.
     pub fn new(maker: Maker, policy: watch::Receiver<Arc<Policy>>, board: Arc<Board>) -> Self {
-        Self { maker, policy, board, recorder: Recorder::default(), dry: None }
+        Self { maker, policy, board, recorder: Recorder::default(), dry: None, inbox: None }
     }
 
     /// Ticks until `stop`. A tick under way then sends nothing more, stores what it knows and gives its lease back; so it is
@@ -64,8 +67,11 @@ impl Replica {
                     }
                 }
             };
-            run(&driver, RunOptions::new(), other, |report| {
+            let (mut options, inbox) = (RunOptions::new(), self.inbox.clone());
+            options.notices = inbox.as_ref().map(Inbox::open);
+            run(&driver, options, other, |report| {
                 measures.observe(report);
+                inbox.iter().for_each(|inbox| inbox.observe(report));
                 observe(report, &board, &recorder, dry.as_ref());
             })
             .await;

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use autoscale_core::data::policy::Policy;
 use autoscale_core::words::Span;
+use clap::ValueEnum;
 
 use crate::args::{Options, ProviderName};
 use crate::bad::Bad;
 use crate::policy;
+use crate::provider::Machines;
 
 /// Options that have been understood.
 #[derive(Clone, Debug)]
@@ -20,6 +22,8 @@ pub struct Settings {
     pub policy: Arc<Policy>,
     /// Where nodes come from.
     pub provider: ProviderName,
+    /// What machines it makes.
+    pub machines: Machines,
     /// Everything else.
     pub options: Options,
 }
@@ -34,8 +38,11 @@ impl Settings {
         let path = options.policy.clone().ok_or_else(|| missing("--policy", "AUTOSCALE_POLICY", "a file"));
         let path = bad.take(path);
         let policy = path.as_deref().and_then(|path| bad.take(policy::read(path)));
-        let provider = options.provider.ok_or_else(|| missing("--provider", "AUTOSCALE_PROVIDER", "sim"));
+        let provider =
+            options.provider.ok_or_else(|| missing("--provider", "AUTOSCALE_PROVIDER", &providers()));
         let provider = bad.take(provider);
+        let machines = provider.map(|name| Machines::new(name, &options, policy.as_deref()));
+        let machines = machines.and_then(|machines| bad.take(machines));
         if let (Some(policy), Some(cluster)) = (&policy, &options.cluster)
             && policy.cluster() != cluster
         {
@@ -56,12 +63,20 @@ impl Settings {
             }),
         );
         bad.into_result()?;
-        match (path, policy, provider) {
-            (Some(path), Some(policy), Some(provider)) => Ok(Self { path, policy, provider, options }),
+        match (path, policy, provider, machines) {
+            (Some(path), Some(policy), Some(provider), Some(machines)) => {
+                Ok(Self { path, policy, provider, machines, options })
+            }
             // Whatever is not there has been said above.
             _ => Err(Bad::of("not enough was set")),
         }
     }
+}
+
+/// Those of this build.
+fn providers() -> String {
+    let all = ProviderName::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+    all.map(|value| value.get_name().to_owned()).collect::<Vec<_>>().join(" or ")
 }
 
 fn missing(flag: &str, variable: &str, expected: &str) -> Bad {

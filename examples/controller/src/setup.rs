@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use autoscale_core::data::policy::Policy;
 use autoscale_core::driver::{Driver, Ports};
-use autoscale_core::ports::{Clock, Ids};
+use autoscale_core::ports::{Clock, Error, Ids};
 use autoscale_core::words::Span;
 use autoscale_kube::Connection;
 use autoscale_kube::drain::{CacheConfig, CachedDrain, Drain, DrainConfig};
@@ -15,10 +15,9 @@ use futures_util::future::BoxFuture;
 use kube::config::KubeConfigOptions;
 use tokio::sync::watch;
 
-use crate::args::ProviderName;
 use crate::bad::Bad;
-use crate::provider::sim::SimConfig;
-use crate::provider::{self, Provider};
+use crate::notices::Inbox;
+use crate::provider::{Given, Provider};
 use crate::settings::Settings;
 use crate::signals::Signals;
 
@@ -60,6 +59,12 @@ pub struct Setup {
     pub signals: Signals,
     /// What has to run beside the ticks.
     pub beside: Option<BoxFuture<'static, ()>>,
+    /// What hears of interruptions, where ticks store them.
+    pub notices: Option<BoxFuture<'static, ()>>,
+    /// Where it puts them.
+    pub inbox: Inbox,
+    /// Asks the provider whether everything is allowed that will be asked for. Gives what is not.
+    pub check: Option<BoxFuture<'static, Vec<Error>>>,
     /// For what is written beside the ticks.
     pub connection: Connection,
     /// The namespace and the name of the Lease.
@@ -83,39 +88,59 @@ impl Setup {
     ///
     /// # Errors
     /// Everything that is wrong.
-    pub fn new(
+    pub async fn new(
         settings: &Settings,
-        (client, namespace): (kube::Client, String),
+        client: (kube::Client, String),
         clock: Arc<dyn Clock>,
         ids: Arc<dyn Ids>,
     ) -> Result<Self, Bad> {
-        let options = &settings.options;
-        let namespace = options.namespace.clone().unwrap_or(namespace);
-        let connection = Connection::from_client(client.clone());
-        let mut bad = Bad::default();
-        let store = LeaseStore::new(connection.clone(), &namespace, &options.lease);
-        let store = bad.take(store.map_err(|error| Bad::of(error.chain())));
-        let signals = Signals::new(options, &settings.policy, connection.clone(), clock.clone());
-        let signals = bad.take(signals.and_then(|signals| signals.fit(&settings.policy).map(|()| signals)));
-        bad.into_result()?;
-        let (Some(store), Some(signals)) = (store, signals) else {
-            // Whatever is not there has been said above.
-            return Err(Bad::of("not enough was set"));
-        };
-        let (next, policy) = watch::channel(settings.policy.clone());
-        let Provider { nodes, scope, launch_delay, beside } = match settings.provider {
-            ProviderName::Sim => {
-                let mut config = SimConfig::new(&namespace);
-                (config.boot, config.limits) = (options.sim_boot, options.sim_limit.clone());
-                provider::sim(client, config, policy.clone(), clock.clone())
+        let (given, next) = given(settings, client, clock);
+        // Whatever else is wrong is told too.
+        match settings.machines.open(&settings.options, &given).await {
+            Ok(provider) => Self::with(settings, given, next, provider, ids),
+            Err(mut bad) => {
+                bad.add(parts(settings, &given).err().unwrap_or_default());
+                Err(bad)
             }
-        };
+        }
+    }
+
+    /// The same with a provider that is there already, for what [`given`] gives.
+    ///
+    /// # Errors
+    /// Everything that is wrong.
+    pub fn with(
+        settings: &Settings,
+        given: Given,
+        next: watch::Sender<Arc<Policy>>,
+        provider: Provider,
+        ids: Arc<dyn Ids>,
+    ) -> Result<Self, Bad> {
+        let options = &settings.options;
+        let (store, signals) = parts(settings, &given)?;
+        let Given { client, namespace, policy, clock, inbox, .. } = given;
+        let Provider { nodes, scope, launch_delay, beside, notices, check } = provider;
+        let connection = Connection::from_client(client);
         let drain = DrainConfig::new().with_pool_label(&options.pool_label);
         let drain = Drain::new(connection.clone(), drain, clock.clone());
         let drainer = Arc::new(drain.clone());
         let lease = (namespace, options.lease.clone());
         let ports = Ports::new(signals.source.clone(), nodes, drainer, Arc::new(store), clock, ids);
-        Ok(Self { ports, policy, next, signals, beside, connection, lease, drain, scope, launch_delay })
+        Ok(Self {
+            ports,
+            policy,
+            next,
+            signals,
+            beside,
+            notices,
+            inbox,
+            check,
+            connection,
+            lease,
+            drain,
+            scope,
+            launch_delay,
+        })
     }
 
     /// Lets surveys come from a cache that list and watch keep, as far as that is safe. For programs that stay up.
@@ -137,6 +162,34 @@ impl Setup {
     /// What makes drivers, without the rest.
     pub fn maker(&self) -> Maker {
         Maker { ports: self.ports.clone(), scope: self.scope.clone(), launch_delay: self.launch_delay }
+    }
+}
+
+/// What a provider is given under these settings, and where the next version of the policy goes.
+pub fn given(
+    settings: &Settings,
+    (client, namespace): (kube::Client, String),
+    clock: Arc<dyn Clock>,
+) -> (Given, watch::Sender<Arc<Policy>>) {
+    let namespace = settings.options.namespace.clone().unwrap_or(namespace);
+    let (next, policy) = watch::channel(settings.policy.clone());
+    let inbox = Inbox::new(clock.clone());
+    (Given { client, namespace, policy, clock, inbox }, next)
+}
+
+/// The record, and where signals come from.
+fn parts(settings: &Settings, given: &Given) -> Result<(LeaseStore, Signals), Bad> {
+    let (options, connection) = (&settings.options, Connection::from_client(given.client.clone()));
+    let mut bad = Bad::default();
+    let store = LeaseStore::new(connection.clone(), &given.namespace, &options.lease);
+    let store = bad.take(store.map_err(|error| Bad::of(error.chain())));
+    let signals = Signals::new(options, &settings.policy, connection, given.clock.clone());
+    let signals = bad.take(signals.and_then(|signals| signals.fit(&settings.policy).map(|()| signals)));
+    bad.into_result()?;
+    match (store, signals) {
+        (Some(store), Some(signals)) => Ok((store, signals)),
+        // Whatever is not there has been said above.
+        _ => Err(Bad::of("not enough was set")),
     }
 }
 

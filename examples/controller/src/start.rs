@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use autoscale_core::driver::{Ended, Report, SystemClock, Trigger};
 use autoscale_core::logic::Question;
-use autoscale_core::ports::{Clock, Ids, RandomIds};
+use autoscale_core::ports::{Clock, ErrorKind, Ids, RandomIds};
+use autoscale_core::words::Span;
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 use tokio::net::TcpListener;
@@ -50,8 +51,15 @@ impl From<Exit> for ExitCode {
 /// How long the last events may take.
 const LAST_EVENTS: std::time::Duration = std::time::Duration::from_secs(2);
 
+/// How long the provider may take to say what is allowed: nothing answers probes before.
+const CHECK: Span = Span::from_secs(20);
+
 /// Does what the command line says.
 pub async fn start(args: Args) -> Exit {
+    #[cfg(feature = "azure")]
+    if args.options.agent.node_agent {
+        return crate::agent::start(args).await.unwrap_or_else(|bad| refuse(&bad));
+    }
     let settings = match Settings::new(args.options) {
         Ok(settings) => settings,
         Err(bad) => return refuse(&bad),
@@ -63,9 +71,9 @@ pub async fn start(args: Args) -> Exit {
     let ids: Arc<dyn Ids> = Arc::new(RandomIds::new(&settings.options.name));
     let setup = async {
         let client = connect(settings.options.context.as_deref()).await?;
-        Setup::new(&settings, client, clock.clone(), ids.clone())
+        Setup::new(&settings, client, clock.clone(), ids.clone()).await
     };
-    let setup = match setup.await {
+    let setup = match Box::pin(setup).await {
         Ok(setup) => setup,
         Err(bad) => return refuse(&bad),
     };
@@ -102,6 +110,29 @@ fn recorder(
     Ok((recorder, Some(tokio::spawn(task))))
 }
 
+/// Asks the provider whether everything is allowed that will be asked for. What it refuses is told all at once, and ends the
+/// program, because what begins must be able to finish; in a dry run, and where there is no answer, it is only logged.
+async fn allowed(setup: &mut Setup, clock: &Arc<dyn Clock>, dry: bool) -> Result<(), Bad> {
+    let Some(check) = setup.check.take() else { return Ok(()) };
+    let wrong = match select(check, clock.sleep(CHECK)).await {
+        Either::Left((wrong, _)) => wrong,
+        Either::Right(_) => {
+            tracing::warn!("the provider does not say what is allowed");
+            return Ok(());
+        }
+    };
+    let mut bad = Bad::default();
+    for error in wrong {
+        let refused = matches!(error.kind(), ErrorKind::Denied { .. } | ErrorKind::Invalid);
+        if refused && !dry {
+            bad.add(Bad::of(format!("--provider: {}", error.chain())));
+        } else {
+            tracing::warn!(error = error.chain(), "asked what is allowed");
+        }
+    }
+    bad.into_result()
+}
+
 /// One tick; its report is printed.
 async fn once(
     settings: Settings,
@@ -109,6 +140,7 @@ async fn once(
     clock: Arc<dyn Clock>,
     ids: &dyn Ids,
 ) -> Result<Exit, Bad> {
+    allowed(&mut setup, &clock, settings.options.dry_run).await?;
     let dry = settings.options.dry_run.then(|| Dry::wrap(&mut setup.ports, false));
     let (recorder, task) = recorder(&settings, &clock, ids)?;
     let board = board(&settings, &clock);
@@ -183,6 +215,7 @@ async fn stay(
 ) -> Result<Exit, Bad> {
     let options = &settings.options;
     let telemetry = Telemetry::install();
+    allowed(&mut setup, &clock, options.dry_run).await?;
     if options.surveys == Surveys::Watch {
         setup.follow();
     }
@@ -214,11 +247,12 @@ async fn stay(
     let mut beside = tokio::task::JoinSet::new();
     beside.spawn(watcher.run());
     beside.spawn(serve(listener, Shown::new(board.clone(), Some(telemetry))));
-    if let Some(task) = setup.beside.take().filter(|_| dry.is_none()) {
+    for task in [setup.beside.take(), setup.notices.take()].into_iter().flatten().filter(|_| dry.is_none()) {
         beside.spawn(task);
     }
     let stop = told_to_stop().shared();
     let mut replica = Replica::new(setup.maker(), setup.policy.clone(), board);
+    replica.inbox = Some(setup.inbox.clone()).filter(|_| dry.is_none());
     (replica.recorder, replica.dry) = (recorder, dry);
     let late = {
         let (stop, clock) = (stop.clone(), clock.clone());
@@ -251,7 +285,7 @@ async fn stay(
 }
 
 /// SIGTERM or SIGINT; where they cannot be listened to, never.
-async fn told_to_stop() {
+pub(crate) async fn told_to_stop() {
     use tokio::signal::unix::{SignalKind, signal};
     let heard = |kind: SignalKind| async move {
         match signal(kind) {

@@ -53,5 +53,21 @@ fn describe() {
         "controller_audit_failures_total",
         "Reports that did not get into the audit log"
     );
+    metrics::describe_counter!(
+        "controller_notices_total",
+        "Notices that came in, by source; copies count, too"
+    );
+    metrics::describe_counter!(
+        "controller_notice_failures_total",
+        "Looks at a source of notices that failed, and messages that cannot be read"
+    );
+    metrics::describe_gauge!(
+        "controller_announced",
+        "Events that are announced to the machine of a node's agent"
+    );
+    metrics::describe_counter!(
+        "controller_agent_failures_total",
+        "What a node's agent could not do, by `what`: read, mark"
+    );
     metrics::gauge!("controller_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
 }

@@ -22,9 +22,9 @@ async fn alive_while_it_ticks_and_ready_while_it_works() {
     let server = server(1);
     let board = Board::new(Arc::new(ServerClock(server.clone())), 3, Span::from_mins(1), false);
     assert!(board.alive().is_ok());
-    assert_eq!(board.ready(), Err("the first tick has not ended yet".to_owned()));
+    assert_eq!(board.ready(), Err("nothing has been done yet".to_owned()));
     server.advance(Span::from_secs(61));
-    assert_eq!(board.alive(), Err("no tick has ended for 1m1s".to_owned()));
+    assert_eq!(board.alive(), Err("nothing was done for 1m1s".to_owned()));
     for (ended, ready) in [
         (Ended::Done, Ok(())),
         (Ended::Busy { holder: HolderId::new("other").unwrap(), until: Timestamp::from_millis(1) }, Ok(())),

@@ -11,8 +11,10 @@ use std::path::{Path, PathBuf};
 
 use autoscale_core::data::policy::Policy;
 use autoscale_core::words::Span;
-use clap::{CommandFactory, Parser};
-use controller::args::Args;
+use clap::{Arg, ArgAction, CommandFactory, Parser};
+use controller::args::{Args, Options};
+#[cfg(all(feature = "aws", feature = "azure"))]
+use controller::provider::{aws::AwsSettings, azure::AzureSettings};
 use serde_json::{Value, json};
 
 fn root() -> PathBuf {
@@ -24,10 +26,14 @@ fn documents(path: &Path) -> Vec<Value> {
     serde_saphyr::from_multiple(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// Every document of a folder, with the name of its file.
+/// Every document of a folder of the manifests, with the name of its file.
 fn folder(name: &str) -> Vec<(String, Value)> {
+    folder_at(&Path::new("manifests").join(name))
+}
+
+fn folder_at(path: &Path) -> Vec<(String, Value)> {
     let mut all = Vec::new();
-    for entry in std::fs::read_dir(root().join("manifests").join(name)).unwrap() {
+    for entry in std::fs::read_dir(root().join(path)).unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|end| end == "yaml") {
             let file = path.file_name().unwrap().to_str().unwrap().to_owned();
@@ -49,27 +55,58 @@ fn texts(value: &Value) -> Vec<String> {
 /// The container, and its environment; what comes from fields of the pod has a value of its kind.
 fn container(all: &[(String, Value)]) -> (&Value, BTreeMap<String, String>) {
     let container = &one(all, "Deployment", "autoscale")["spec"]["template"]["spec"]["containers"][0];
+    (container, environment(container))
+}
+
+fn environment(container: &Value) -> BTreeMap<String, String> {
     let value = |env: &Value| {
         let field = env["valueFrom"]["fieldRef"]["fieldPath"].as_str();
         let value = field.map(|field| match field {
             "metadata.namespace" => "autoscale",
             "metadata.name" => "autoscale-5d4f-x",
+            "spec.nodeName" => "worker-1",
             other => panic!("{other}"),
         });
         (env["name"].as_str().unwrap().to_owned(), value.or(env["value"].as_str()).unwrap().to_owned())
     };
-    (container, container["env"].as_array().unwrap().iter().map(value).collect())
+    container["env"].as_array().unwrap().iter().map(value).collect()
+}
+
+/// The options that an environment means: each variable has to be one.
+fn options(env: &BTreeMap<String, String>) -> Options {
+    let command = Args::command();
+    let known: BTreeMap<String, &Arg> =
+        command.get_arguments().filter_map(|arg| Some((arg.get_env()?.to_str()?.to_owned(), arg))).collect();
+    let mut line = vec!["controller".to_owned()];
+    for (name, value) in env {
+        let arg = known.get(name).unwrap_or_else(|| panic!("no option reads {name}"));
+        let flag = arg.get_long().unwrap();
+        match arg.get_action() {
+            ArgAction::SetTrue if value == "true" => line.push(format!("--{flag}")),
+            _ => line.push(format!("--{flag}={value}")),
+        }
+    }
+    Args::try_parse_from(line).unwrap().options
 }
 
 #[test]
 fn what_is_applied_is_what_is_there() {
-    let listed = documents(&root().join("manifests/kustomization.yaml"));
-    let listed: BTreeSet<String> = texts(&listed[0]["resources"]).into_iter().collect();
-    let there: BTreeSet<String> = folder("").into_iter().map(|(file, _)| file).collect();
-    assert_eq!(
-        there.into_iter().filter(|file| file != "kustomization.yaml").collect::<BTreeSet<_>>(),
-        listed
-    );
+    for name in ["manifests", "manifests/guard", "manifests/node-agent", "overlays/aws", "overlays/azure"] {
+        let path = Path::new(name);
+        let whole = &documents(&root().join(path).join("kustomization.yaml"))[0];
+        let mut listed: BTreeSet<String> = texts(&whole["resources"]).into_iter().collect();
+        let patches = whole["patches"].as_array().into_iter().flatten();
+        listed.extend(patches.map(|patch| patch["path"].as_str().unwrap().to_owned()));
+        for folder in listed.iter().filter(|one| one.starts_with("..")) {
+            assert!(root().join(path).join(folder).join("kustomization.yaml").exists(), "{name}: {folder}");
+        }
+        let there: BTreeSet<String> = folder_at(path).into_iter().map(|(file, _)| file).collect();
+        assert_eq!(
+            there.into_iter().filter(|file| file != "kustomization.yaml").collect::<BTreeSet<_>>(),
+            listed.into_iter().filter(|one| !one.starts_with("..")).collect(),
+            "{name}"
+        );
+    }
 }
 
 #[test]
@@ -88,20 +125,8 @@ fn the_guard_is_that_of_the_library_for_this_account() {
 fn the_program_understands_its_environment() {
     let all = folder("");
     let (container, env) = container(&all);
-    let command = Args::command();
-    let known: BTreeMap<String, String> = command
-        .get_arguments()
-        .filter_map(|arg| Some((arg.get_env()?.to_str()?.to_owned(), arg.get_long()?.to_owned())))
-        .collect();
-    let mut line = vec!["controller".to_owned()];
-    for (name, value) in &env {
-        let flag = known.get(name).unwrap_or_else(|| panic!("no option reads {name}"));
-        line.push(format!("--{flag}={value}"));
-    }
-    if let Some(args) = container.get("args") {
-        line.extend(texts(args));
-    }
-    let options = Args::try_parse_from(line).unwrap().options;
+    assert!(container.get("args").is_none(), "an option is nowhere but in the environment");
+    let options = options(&env);
     let port = container["ports"][0]["containerPort"].as_u64().unwrap();
     assert_eq!(u64::from(options.listen.port()), port);
     assert!(options.listen.ip().is_unspecified(), "probes come from outside of the pod");
@@ -209,12 +234,101 @@ fn rights_are_those_of_the_library() {
         let theirs = &documents(&kube.join(file))[0]["rules"];
         assert_eq!(&one(&all, kind, name)["rules"], theirs, "{file}");
     }
-    for (file, document) in all.iter().chain(&folder("sim")) {
+    let agent = folder("node-agent");
+    let rules = &one(&agent, "ClusterRole", "autoscale-node-agent")["rules"];
+    assert_eq!(*rules, json!([{"apiGroups": [""], "resources": ["nodes"], "verbs": ["patch"]}]));
+    for (file, document) in all.iter().chain(&folder("sim")).chain(&agent) {
         for rule in document["rules"].as_array().into_iter().flatten() {
             let text = rule.to_string();
             assert!(!text.contains("\"*\"") && !text.contains("secrets"), "{file}: {text}");
         }
     }
+}
+
+/// An overlay over what it patches: the environment and the files of the pod.
+#[cfg(all(feature = "aws", feature = "azure"))]
+#[test]
+fn the_program_understands_each_overlay() {
+    use controller::args::ProviderName;
+    for (name, provider) in [("aws", ProviderName::Aws), ("azure", ProviderName::Azure)] {
+        let (base, over) = (folder(""), folder_at(&Path::new("overlays").join(name)));
+        let (_, mut env) = container(&base);
+        let (patch, changed) = container(&over);
+        env.extend(changed);
+        let options = options(&env);
+        assert_eq!(options.provider, Some(provider));
+        let config = one(&over, "ConfigMap", "autoscale-policy");
+        let policy = Policy::from_yaml(config["data"]["policy.yaml"].as_str().unwrap()).unwrap();
+        assert_eq!(Some(policy.cluster()), options.cluster.as_ref(), "{name}");
+        assert!(policy.tick().limit < options.stop_within, "{name}");
+        let place = options.aws.region.clone().or(options.azure.location.clone()).unwrap();
+        for zone in policy.pools().values().flat_map(|pool| &pool.zones) {
+            assert!(zone.as_str().starts_with(&place), "{name}: {zone} is not in {place}");
+        }
+        let account = one(&over, "ServiceAccount", "autoscale");
+        assert!(account["metadata"]["annotations"].is_object(), "{name}");
+        match provider {
+            ProviderName::Aws => drop(AwsSettings::new(&options.aws, Some(&policy)).unwrap()),
+            _ => {
+                // Its key is a file of the pod.
+                let path = options.azure.admin_key_file.clone().unwrap();
+                let mount = &patch["volumeMounts"][0];
+                assert_eq!(Path::new(mount["mountPath"].as_str().unwrap()), path.parent().unwrap());
+                let machines = one(&over, "ConfigMap", "autoscale-machines");
+                let key = machines["data"][path.file_name().unwrap().to_str().unwrap()].as_str().unwrap();
+                let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("overlay-admin.pub");
+                std::fs::write(&file, key).unwrap();
+                let mut azure = options.azure.clone();
+                (azure.admin_key_file, azure.identity) = (Some(file), Some("managed".to_owned()));
+                AzureSettings::new(&azure, Some(&policy)).unwrap();
+            }
+        }
+    }
+}
+
+#[cfg(feature = "azure")]
+#[test]
+fn the_agent_is_as_poor_as_can_be() {
+    let all = folder("node-agent");
+    let set = &one(&all, "DaemonSet", "autoscale-node-agent")["spec"];
+    let (pod, labels) = (&set["template"]["spec"], json!({"app.kubernetes.io/name": "autoscale-node-agent"}));
+    assert_eq!((&set["selector"]["matchLabels"], &set["template"]["metadata"]["labels"]), (&labels, &labels));
+    let container = &pod["containers"][0];
+    let options = options(&environment(container));
+    assert!(options.agent.node_agent && options.policy.is_none() && options.provider.is_none());
+    let settings = controller::agent::AgentSettings::new(&options.agent).unwrap();
+    assert_eq!(settings.name.as_str(), "worker-1");
+    for (expected, found) in [
+        (json!(true), &pod["securityContext"]["runAsNonRoot"]),
+        (json!("RuntimeDefault"), &pod["securityContext"]["seccompProfile"]["type"]),
+        (json!(false), &container["securityContext"]["allowPrivilegeEscalation"]),
+        (json!(true), &container["securityContext"]["readOnlyRootFilesystem"]),
+        (json!(["ALL"]), &container["securityContext"]["capabilities"]["drop"]),
+        (json!("/readyz"), &container["readinessProbe"]["httpGet"]["path"]),
+        (json!("/healthz"), &container["livenessProbe"]["httpGet"]["path"]),
+        (json!(u64::from(options.listen.port())), &container["ports"][0]["containerPort"]),
+    ] {
+        assert_eq!(*found, expected);
+    }
+    for absent in ["hostNetwork", "hostPID", "hostIPC", "volumes"] {
+        assert!(pod.get(absent).is_none(), "{absent}");
+    }
+    assert!(container.get("volumeMounts").is_none());
+    // Its account is one of its own, and the guard and the role are that account's.
+    let account = pod["serviceAccountName"].as_str().unwrap();
+    one(&all, "ServiceAccount", account);
+    assert_ne!(account, "autoscale");
+    let binding = one(&all, "ClusterRoleBinding", account);
+    let subject = json!([{"kind": "ServiceAccount", "name": account, "namespace": "autoscale"}]);
+    assert_eq!(binding["subjects"], subject);
+    assert_eq!(binding["roleRef"]["name"], one(&all, "ClusterRole", account)["metadata"]["name"]);
+    let guard = one(&all, "ValidatingAdmissionPolicy", account);
+    let condition = guard["spec"]["matchConditions"][0]["expression"].as_str().unwrap();
+    assert!(condition.contains(&format!("'system:serviceaccount:autoscale:{account}'")), "{condition}");
+    assert!(guard.to_string().contains(controller::notices::marks::ANNOUNCED));
+    // Where the controller's own image runs.
+    let controllers = folder("");
+    assert_eq!(container["image"], self::container(&controllers).0["image"]);
 }
 
 #[test]

@@ -1,6 +1,14 @@
 //! The command line. Every option has an environment variable, so that a Deployment needs no arguments.
 
+#[cfg(feature = "azure")]
+mod agent;
+#[cfg(feature = "aws")]
+mod aws;
+#[cfg(feature = "azure")]
+mod azure;
 mod prometheus;
+#[cfg(any(feature = "aws", feature = "azure"))]
+mod tag;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,7 +18,15 @@ use clap::{Parser, ValueEnum};
 
 use crate::command::Command;
 use crate::provider::sim::Limit;
+#[cfg(feature = "azure")]
+pub use agent::{AgentOptions, Taken};
+#[cfg(feature = "aws")]
+pub use aws::AwsOptions;
+#[cfg(feature = "azure")]
+pub use azure::{AzureOptions, Disk};
 pub use prometheus::{Matcher, MetricSignal, PrometheusOptions};
+#[cfg(any(feature = "aws", feature = "azure"))]
+pub use tag::Tag;
 
 /// Scales the worker nodes of this cluster, safely, and says why.
 ///
@@ -134,6 +150,21 @@ pub struct Options {
     #[arg(long, global = true, env = "AUTOSCALE_SIM_LIMIT", value_name = "LIMIT", value_delimiter = ',')]
     pub sim_limit: Vec<Limit>,
 
+    /// What machines on AWS are made of.
+    #[cfg(feature = "aws")]
+    #[command(flatten)]
+    pub aws: AwsOptions,
+
+    /// What machines on Azure are made of.
+    #[cfg(feature = "azure")]
+    #[command(flatten)]
+    pub azure: AzureOptions,
+
+    /// How the agent of a node runs.
+    #[cfg(feature = "azure")]
+    #[command(flatten)]
+    pub agent: AgentOptions,
+
     /// How Prometheus is reached, and what it is asked.
     #[command(flatten)]
     pub prometheus: PrometheusOptions,
@@ -145,6 +176,12 @@ pub struct Options {
 pub enum ProviderName {
     /// Machines that are ConfigMaps, to try it out: Nodes without a kubelet
     Sim,
+    /// Instances of EC2
+    #[cfg(feature = "aws")]
+    Aws,
+    /// Virtual machines of Azure
+    #[cfg(feature = "azure")]
+    Azure,
 }
 
 /// Where signals come from.

@@ -51,7 +51,7 @@ impl Explain {
             None if self.acted => {
                 return Err(Bad::of("--acted: expected the audit log that it is about, as --audit"));
             }
-            None => afresh(context, question).await,
+            None => Box::pin(afresh(context, question)).await,
         };
         match answer {
             Ok(answer) if self.json => {

@@ -152,3 +152,154 @@ async fn a_request_that_is_refused_is_not_repeated_by_the_client() {
     let order: Vec<&str> = writes.map(|entry| entry.resource.as_str()).collect();
     assert!(!order.windows(2).any(|two| two == ["configmaps", "configmaps"]), "{order:?} {codes:?}");
 }
+
+#[cfg(all(feature = "aws", feature = "azure"))]
+/// What each provider has to be told, and what is wrong with what it was told.
+const OPTIONS: [(&str, &[&str], &[&str]); 8] = [
+    (
+        "aws",
+        &[],
+        &[
+            "--aws-region: missing: expected a region, such as eu-central-1, here or in AWS_REGION",
+            "--aws-subnets: missing: expected at least one subnet id, here or in AUTOSCALE_AWS_SUBNETS",
+            "--aws-launch-template: missing: expected a launch template",
+        ],
+    ),
+    (
+        "aws",
+        &[
+            "--aws-region=eu central",
+            "--aws-subnets=subnet-1,subnet-0123456789abcdef0",
+            "--aws-launch-template=workers",
+            "--aws-image=ami-0123456789abcdef0",
+            "--aws-security-groups=web",
+            "--aws-worker-tag=asc:pool=web",
+            "--aws-spot-max-price=cheap",
+            "--aws-control-plane-instances=master",
+            "--aws-user-data-file=nowhere",
+            "--notices-queue=http://queue",
+        ],
+        &[
+            "--aws-region: eu central: expected a region",
+            "--aws-subnets: subnet-1: expected subnet- and 8 to 32 hexadecimal digits",
+            "--aws-launch-template and --aws-image: both: expected one of them",
+            "--aws-security-groups: web: expected sg-",
+            "--aws-worker-tag: asc:pool: expected",
+            "--aws-spot-max-price: cheap: expected dollars an hour",
+            "--aws-control-plane-instances: master: expected i-",
+            "--aws-user-data-file: nowhere: cannot read",
+            "--notices-queue: http://queue: expected the https URL of a queue",
+        ],
+    ),
+    (
+        "aws",
+        &["--aws-launch-template=workers:latest"],
+        &["--aws-launch-template: workers:latest: expected a launch template and its version"],
+    ),
+    ("aws", &["--aws-image=ubuntu"], &["--aws-image: ubuntu: expected ami-"]),
+    (
+        "azure",
+        &[],
+        &[
+            "--azure-subscription: missing: expected a subscription id of 36 characters, here or in AUTOSCALE_AZURE_SUBSCRIPTION",
+            "--azure-resource-group: missing",
+            "--azure-location: missing",
+            "--azure-subnet: missing: expected the resource id of a subnet",
+            "--azure-image: missing: expected the resource id of a gallery's image",
+            "--azure-admin-user: missing",
+            "--azure-admin-key-file: missing: expected a file, here or in AUTOSCALE_AZURE_ADMIN_KEY_FILE",
+            "--azure-identity: choose a credential: AUTOSCALE_AZURE_IDENTITY: it is not set; expected managed",
+        ],
+    ),
+    (
+        "azure",
+        &[
+            "--azure-identity=service-principal",
+            "--azure-subscription=mine",
+            "--azure-location=West-Europe",
+            "--azure-subnet=/subnets/x",
+            "--azure-image=ubuntu",
+            "--azure-admin-user=root",
+            "--azure-admin-key-file=policy.yaml",
+            "--azure-scale-set=x",
+            "--azure-machine-identity=y",
+            "--azure-disk-size=5000",
+            "--azure-tag=autoscale-pool=x",
+            "--azure-endpoint=https://management.example",
+        ],
+        &[
+            "--azure-identity: choose a credential: service-principal needs AZURE_TENANT_ID, AZURE_CLIENT_ID",
+            "--azure-subscription: \"mine\": expected a subscription id",
+            "--azure-location: \"west-europe\": expected",
+            "--azure-subnet: \"/subnets/x\": expected",
+            "--azure-image: ubuntu: expected the resource id",
+            "--azure-admin-user: \"root\": expected",
+            "--azure-admin-key-file: \"version: 1",
+            "--azure-scale-set: \"x\": expected",
+            "--azure-machine-identity: \"y\": expected",
+            "--azure-disk-size: \"5000\": expected 1 to 4095 GB",
+            "--azure-tag: \"autoscale-pool\": expected",
+            "--azure-endpoint and --azure-token-scope: one of them: expected both or none",
+        ],
+    ),
+    (
+        "azure",
+        &[
+            "--azure-image=/subscriptions/x/images/y/versions/new",
+            "--azure-endpoint=x",
+            "--azure-token-scope=y",
+        ],
+        &[
+            "--azure-image: \"/subscriptions/x/images/y\": expected the resource id of a gallery's image",
+            "--azure-image: \"new\": expected a version such as 1.2.3",
+            "--azure-endpoint: x: expected a URL",
+        ],
+    ),
+    ("azure", &["--azure-custom-data-file=nowhere"], &["--azure-custom-data-file: nowhere: cannot read"]),
+];
+
+#[cfg(all(feature = "aws", feature = "azure"))]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_provider_has_to_be_told_is_told_at_once() {
+    let house = House::new("providers", 0).await;
+    for (provider, args, expected) in OPTIONS {
+        let output = house.run(&[&["--provider", provider, "--once"], args].concat()).await;
+        assert_eq!(output.status.code(), Some(2), "{provider} {args:?}");
+        let text = err(&output);
+        for expected in expected {
+            assert!(text.contains(expected), "{provider} {args:?}: {expected}: {text}");
+        }
+        // Nothing else than what was told, one line each, where all of it is listed.
+        if args.is_empty() {
+            assert_eq!(text.lines().count(), expected.len(), "{text}");
+        }
+    }
+    assert!(house.server.log().is_empty(), "nothing was asked of the cluster");
+}
+
+#[cfg(feature = "azure")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_needs_a_node_and_nothing_else() {
+    let house = House::new("agent", 0).await;
+    for (args, expected) in [
+        (&["--node-agent"][..], &["--node-name: missing: expected the name of a Node"][..]),
+        (
+            &["--node-agent", "--node-name=Not A Node", "--node-agent-every=1ms", "--once"],
+            &[
+                "--node-name: Not A Node: expected",
+                "--node-agent-every: 1ms: expected 500ms to 60s",
+                "--node-agent: with",
+            ],
+        ),
+        (&["--node-agent", "--node-name=n1", "status"], &["--node-agent: with a command"]),
+    ] {
+        let mut command = house.program(args);
+        let output =
+            command.env_remove("AUTOSCALE_POLICY").env_remove("AUTOSCALE_PROVIDER").output().await.unwrap();
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        for expected in expected {
+            assert!(err(&output).contains(expected), "{args:?}: {expected}: {}", err(&output));
+        }
+    }
+    assert!(house.server.log().is_empty(), "nothing was asked of the cluster");
+}

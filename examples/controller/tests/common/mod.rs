@@ -36,7 +36,13 @@ impl Clock for ServerClock {
 
 /// A server with the controller's namespace, and one node of the control plane.
 pub(crate) fn server(seed: u64) -> ApiServer {
-    let server = ApiServer::new(Settings::default().with_seed(seed).with_pod_stop(Span::from_secs(3)));
+    server_at(seed, Settings::default().start)
+}
+
+/// The same, from a time on.
+pub(crate) fn server_at(seed: u64, start: Timestamp) -> ApiServer {
+    let settings = Settings::default().with_seed(seed).with_pod_stop(Span::from_secs(3)).with_start(start);
+    let server = ApiServer::new(settings);
     server.create(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})).unwrap();
     server.add_node(
         NodeSpec::new("master").with_label("node-role.kubernetes.io/control-plane", "").with_taint(

@@ -21,7 +21,7 @@ async fn it_says_the_same_again_and_writes_nothing() {
     let settings = settings("dry", POLICY, NAMESPACE);
     let ids = Arc::new(RandomIds::new("dry"));
     let mut setup =
-        Setup::new(&settings, (server.client(), "default".to_owned()), clock.clone(), ids).unwrap();
+        Setup::new(&settings, (server.client(), "default".to_owned()), clock.clone(), ids).await.unwrap();
     let board = Arc::new(Board::new(clock, 1_000, Span::from_mins(1), true));
     let dry = Dry::wrap(&mut setup.ports, false);
     let mut replica = Replica::new(setup.maker(), setup.policy.clone(), board.clone());

@@ -101,7 +101,7 @@ async fn one_replica() {
     let settings = settings("one", POLICY, NAMESPACE);
     grant(&fake.server);
     let client = fake.server.client_as(ACCOUNT);
-    let running = replica(client, clock(&fake.server), &settings, "one", stop.clone());
+    let running = replica(client, clock(&fake.server), &settings, "one", stop.clone()).await;
     tell(&mut fake).await;
     // People were told, in the words that they know.
     let events = fake.server.objects("events.k8s.io/v1", "Event");
@@ -143,7 +143,7 @@ async fn two_replicas_killed(seed: u64) {
             loop {
                 let fuse = Fuse::new(1 + dice.below(120), dice.below(2) == 1);
                 let client = fuse.client(server.client_as(ACCOUNT));
-                let running = replica(client, clock(&server), &settings, name, Arc::default());
+                let running = replica(client, clock(&server), &settings, name, Arc::default()).await;
                 fuse.dead.notified().await;
                 running.abort();
                 kills.fetch_add(1, Ordering::SeqCst);

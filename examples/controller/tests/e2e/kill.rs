@@ -37,14 +37,19 @@ impl Fuse {
     }
 
     async fn send(&self, inner: Client, request: Request<Body>) -> Result<Response<Body>, kube::Error> {
+        self.pass(inner.send(request)).await
+    }
+
+    /// Lets a request pass, of whatever service, if the process lives.
+    pub(crate) async fn pass<T>(&self, request: impl Future<Output = T>) -> T {
         let number = self.count.fetch_add(1, Ordering::SeqCst) + 1;
         let dies = self.at > 0 && number >= self.at;
         if !dies {
-            return inner.send(request).await;
+            return request.await;
         }
         if number == self.at && self.sent {
             // It is carried out, and nobody is there for the answer.
-            drop(inner.send(request).await);
+            drop(request.await);
         }
         self.dead.notify_one();
         std::future::pending().await

@@ -113,14 +113,12 @@ async fn the_story_on_a_real_cluster() {
     }
     let policy = POLICY.replace("shop", &name);
     let stops: [Arc<tokio::sync::Notify>; 2] = Default::default();
-    let replicas: Vec<_> = stops
-        .iter()
-        .zip(["left", "right"])
-        .map(|(stop, side)| {
-            let settings = settings(&format!("{name}-{side}"), &policy, &name);
-            replica(client.clone(), Arc::new(SystemClock::new()), &settings, side, stop.clone())
-        })
-        .collect();
+    let mut replicas = Vec::new();
+    for (stop, side) in stops.iter().zip(["left", "right"]) {
+        let settings = settings(&format!("{name}-{side}"), &policy, &name);
+        let clock = Arc::new(SystemClock::new());
+        replicas.push(replica(client.clone(), clock, &settings, side, stop.clone()).await);
+    }
     // Whatever comes of it, nothing stays behind.
     let told = std::panic::AssertUnwindSafe(tell(&mut real));
     let told = futures_util::FutureExt::catch_unwind(told).await;

@@ -36,7 +36,7 @@ pub(crate) fn settings(name: &str, policy: &str, namespace: &str) -> Settings {
 }
 
 /// One replica, with what runs beside it. To abort its task is to kill it; told to stop it ends by itself.
-pub(crate) fn replica(
+pub(crate) async fn replica(
     client: Client,
     clock: Arc<dyn Clock>,
     settings: &Settings,
@@ -44,7 +44,7 @@ pub(crate) fn replica(
     stop: Arc<Notify>,
 ) -> JoinHandle<()> {
     let ids = Arc::new(RandomIds::new(name));
-    let mut setup = Setup::new(settings, (client, "default".to_owned()), clock.clone(), ids).unwrap();
+    let mut setup = Setup::new(settings, (client, "default".to_owned()), clock.clone(), ids).await.unwrap();
     setup.follow();
     let events = Arc::new(setup.events(name).unwrap());
     let board = Arc::new(Board::new(clock, 10, Span::from_mins(1), false));

@@ -20,10 +20,12 @@ pub(crate) trait Stage: Send {
     fn bounds(&self) -> (usize, usize);
     /// What to print when it fails.
     fn told(&self) -> String;
+    /// No chapter takes longer.
+    fn patience(&self) -> Span {
+        Span::from_mins(30)
+    }
 }
 
-/// No chapter takes longer.
-const CHAPTER: Span = Span::from_mins(30);
 const STEP: Span = Span::from_secs(2);
 
 /// Tells it. Every invariant is looked at every two seconds.
@@ -46,7 +48,7 @@ pub(crate) async fn tell(stage: &mut dyn Stage) -> Witness {
     chapter(stage, &mut witness, "it grows again", |seen| seen.running() == 5).await;
     let mut passed = Span::ZERO;
     while !stage.is_clean().await {
-        assert!(passed < CHAPTER, "the record is not clean: {}", stage.told());
+        assert!(passed < stage.patience(), "the record is not clean: {}", stage.told());
         stage.pass(STEP).await;
         passed = passed.plus(STEP);
     }
@@ -72,11 +74,11 @@ async fn chapter(
             println!("after {passed}: {what}");
             return;
         }
-        if passed >= CHAPTER {
+        if passed >= stage.patience() {
             let counts =
                 (seen.living(), seen.pool(), seen.ready(), seen.cordoned(), seen.running(), seen.pods.len());
             panic!(
-                "{what}: not after {CHAPTER}: (living, nodes, ready, cordoned, running, pods) {counts:?}: {}",
+                "{what}: not after {passed}: (living, nodes, ready, cordoned, running, pods) {counts:?}: {}",
                 stage.told()
             );
         }
