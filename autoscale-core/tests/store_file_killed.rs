@@ -1,4 +1,4 @@
-//! 200 processes are killed while they swap or tick: the file always opens, and versions only grow, one at a time.
+//! 200 processes are killed while they swap, and 200 while they tick: the file always opens, and versions only grow, one at a time.
 #![cfg(all(feature = "file", feature = "memory", unix))]
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -20,7 +20,7 @@ use futures_util::future::FutureExt;
 use store_crowd::sealed;
 
 const VICTIM: &str = "ASC_TEST_VICTIM";
-const VICTIMS: u64 = 100;
+const VICTIMS: u64 = 200;
 
 /// What is stored: how many writes there were by the store's own count, and by the record.
 fn stored(file: &Path, ver: fn(&[u8]) -> u64) -> Option<(u64, u64)> {
