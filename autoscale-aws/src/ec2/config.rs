@@ -46,7 +46,7 @@ impl Ec2Config {
                 control_plane_tags: Vec::new(),
                 control_plane_instances: Vec::new(),
             },
-            errors: ConfigErrors::default(),
+            errors: ConfigErrors::new(),
         }
     }
 }

@@ -24,6 +24,11 @@ pub struct ConfigErrors {
 }
 
 impl ConfigErrors {
+    /// Nothing is wrong yet.
+    pub const fn new() -> Self {
+        Self { errors: Vec::new() }
+    }
+
     /// The errors in the order in which they were found.
     pub fn iter(&self) -> impl Iterator<Item = &ConfigError> {
         self.errors.iter()
