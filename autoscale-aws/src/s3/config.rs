@@ -1,6 +1,6 @@
 //! Where the record and the audit log lie.
 
-use autoscale_core::words::{ClusterId, Span};
+use autoscale_core::words::{ClusterId, ConfigErrors, Span};
 
 /// Where the record and the audit log of a cluster lie. Made by [`S3Config::new`] and `with_*`, checked by
 /// [`build`](Self::build).
@@ -13,12 +13,6 @@ pub struct S3Config {
     pub(super) endpoint: Option<String>,
     pub(super) timeout: Span,
 }
-
-/// Everything that is wrong with a configuration, each with the field, its value and what was expected.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{}", .0.join("; "))]
-#[non_exhaustive]
-pub struct S3ConfigError(pub Vec<String>);
 
 impl S3Config {
     /// In a bucket of a region, such as `eu-central-1`.
@@ -59,13 +53,10 @@ impl S3Config {
     ///
     /// # Errors
     /// Everything that is wrong, at once.
-    pub fn build(self) -> Result<Self, S3ConfigError> {
-        let mut faults = Vec::new();
+    pub fn build(self) -> Result<Self, ConfigErrors> {
+        let mut errors = ConfigErrors::new();
         let mut expect = |holds: bool, field: &str, value: &str, expected: &str| {
-            if !holds {
-                let value: String = value.chars().take(120).collect();
-                faults.push(format!("{field} {value:?}: expected {expected}"));
-            }
+            errors.check(holds, field, value, expected);
         };
         let lower = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
         let word = |text: &str, inner: &[u8]| {
@@ -107,7 +98,7 @@ impl S3Config {
         }
         let timely = (Span::from_millis(500)..=Span::from_secs(60)).contains(&self.timeout);
         expect(timely, "timeout", &self.timeout.to_string(), "500ms to 60s");
-        if faults.is_empty() { Ok(self) } else { Err(S3ConfigError(faults)) }
+        errors.or(self)
     }
 
     /// What the client is to ask, and whether the bucket is a part of the host already.
@@ -180,8 +171,8 @@ mod tests {
             .with_timeout(Span::ZERO)
             .build()
             .unwrap_err();
-        assert_eq!(wrong.0.len(), 5, "{wrong}");
-        assert!(wrong.to_string().contains("bucket \"A\": expected 3 to 63"), "{wrong}");
+        assert_eq!(wrong.iter().count(), 5, "{wrong}");
+        assert!(wrong.to_string().contains("bucket: \"A\": expected 3 to 63"), "{wrong}");
         for (bucket, fits) in
             [("a-b.c", true), ("a..b", false), ("-ab", false), ("ab.", false), ("a_b", false)]
         {

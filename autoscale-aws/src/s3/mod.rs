@@ -41,7 +41,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use object_store::aws::{AmazonS3Builder, Checksum, S3ConditionalPut};
 use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
 
-pub use config::{S3Config, S3ConfigError};
+pub use config::S3Config;
 
 /// A [`StateStore`] in one object of a bucket, and the way to what else lies there.
 #[derive(Clone)]

@@ -1,6 +1,6 @@
 //! Where the record and the audit log lie.
 
-use autoscale_core::words::{ClusterId, Span};
+use autoscale_core::words::{ClusterId, ConfigErrors, Span};
 
 /// Where the record and the audit log lie. Made by [`BlobConfig::new`] and `with_*`, checked by [`build`](Self::build).
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -13,12 +13,6 @@ pub struct BlobConfig {
     pub(super) scope: String,
     pub(super) timeout: Span,
 }
-
-/// Everything that is wrong with a configuration, each with the field, its value and what was expected.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{}", .0.join("; "))]
-#[non_exhaustive]
-pub struct BlobConfigError(pub Vec<String>);
 
 impl BlobConfig {
     /// The record and the audit log of a cluster in a container of a storage account.
@@ -60,13 +54,10 @@ impl BlobConfig {
     ///
     /// # Errors
     /// Everything that is wrong, at once.
-    pub fn build(self) -> Result<Self, BlobConfigError> {
-        let mut faults = Vec::new();
+    pub fn build(self) -> Result<Self, ConfigErrors> {
+        let mut errors = ConfigErrors::new();
         let mut expect = |holds: bool, field: &str, value: &str, expected: &str| {
-            if !holds {
-                let value: String = value.chars().take(120).collect();
-                faults.push(format!("{field} {value:?}: expected {expected}"));
-            }
+            errors.check(holds, field, value, expected);
         };
         let lower = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
         let account = (3..=24).contains(&self.account.len()) && self.account.bytes().all(lower);
@@ -106,7 +97,7 @@ impl BlobConfig {
         );
         let timely = (Span::from_millis(500)..=Span::from_secs(60)).contains(&self.timeout);
         expect(timely, "timeout", &self.timeout.to_string(), "500ms to 60s");
-        if faults.is_empty() { Ok(self) } else { Err(BlobConfigError(faults)) }
+        errors.or(self)
     }
 
     /// The blob of the record.
@@ -145,8 +136,8 @@ mod tests {
             .with_timeout(Span::ZERO)
             .build()
             .unwrap_err();
-        assert_eq!(wrong.0.len(), 6, "{wrong}");
-        assert!(wrong.to_string().contains("account \"A\": expected 3 to 24"), "{wrong}");
+        assert_eq!(wrong.iter().count(), 6, "{wrong}");
+        assert!(wrong.to_string().contains("account: \"A\": expected 3 to 24"), "{wrong}");
         for (endpoint, fits) in [
             ("https://", false),
             ("https://a.b/c", false),

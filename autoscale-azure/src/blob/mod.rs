@@ -24,7 +24,7 @@ use azure_core::credentials::TokenCredential;
 use object_store::azure::MicrosoftAzureBuilder;
 use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
 
-pub use config::{BlobConfig, BlobConfigError};
+pub use config::BlobConfig;
 
 /// The emulator's only account and its public key.
 const EMULATOR: (&str, &str) = (

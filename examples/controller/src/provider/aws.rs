@@ -120,10 +120,9 @@ impl AwsSettings {
             Ok(config) => Some(config),
             Err(errors) => {
                 // Told above.
-                let others =
-                    errors.faults.iter().filter(|fault| fault.field != "subnets" || !fault.value.is_empty());
-                others.for_each(|fault| {
-                    bad.add(Bad::setting(&flag(fault.field), &fault.value, fault.expected))
+                let others = errors.iter().filter(|error| error.field != "subnets" || error.value != "\"\"");
+                others.for_each(|error| {
+                    bad.add(Bad::setting(&flag(&error.field), error.value.trim_matches('"'), &error.expected))
                 });
                 None
             }

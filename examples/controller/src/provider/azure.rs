@@ -7,7 +7,7 @@ use autoscale_azure::vm::{DiskKind, Image, VmConfig, VmConfigBuilder, Vms};
 use autoscale_core::data::policy::Policy;
 use autoscale_core::driver::SystemClock;
 use autoscale_core::ports::NodeProvider;
-use autoscale_core::words::{InstanceId, Span};
+use autoscale_core::words::{ConfigError, InstanceId, Span};
 use url::Url;
 
 use super::{Given, Provider, cluster_of, content, missing};
@@ -73,8 +73,8 @@ impl AzureSettings {
         let config = match config.build() {
             Ok(config) => Some(config),
             Err(errors) => {
-                let others = errors.0.iter().filter(|fault| has_key || !fault.starts_with("admin ssh key "));
-                others.for_each(|fault| bad.add(told(fault)));
+                let others = errors.iter().filter(|error| has_key || error.field != "admin ssh key");
+                others.for_each(|error| bad.add(told(error)));
                 None
             }
         };
@@ -192,9 +192,8 @@ fn optional(options: &AzureOptions, mut config: VmConfigBuilder, bad: &mut Bad) 
 }
 
 /// A fault of the configuration under the name of its option.
-fn told(fault: &str) -> Bad {
-    let field = fault.split(" \"").next().unwrap_or_default();
-    let flag = match field {
+fn told(error: &ConfigError) -> Bad {
+    let flag = match error.field.as_str() {
         "admin ssh key" => "admin-key-file",
         "identity" => "machine-identity",
         "custom data" => "custom-data-file",
@@ -204,11 +203,10 @@ fn told(fault: &str) -> Bad {
         other => other,
     };
     let flag = format!("--azure-{}", flag.replace(' ', "-"));
-    match fault.strip_prefix(&format!("{field} \"\": ")) {
-        Some(expected) => {
-            let variable = flag.trim_start_matches("--").replace('-', "_").to_uppercase();
-            Bad::of(format!("{flag}: missing: {expected}, here or in AUTOSCALE_{variable}"))
-        }
-        None => Bad::of(format!("{flag}: {}", fault.strip_prefix(field).unwrap_or(fault).trim_start())),
+    if error.value == "\"\"" {
+        let variable = flag.trim_start_matches("--").replace('-', "_").to_uppercase();
+        let expected = &error.expected;
+        return Bad::of(format!("{flag}: missing: expected {expected}, here or in AUTOSCALE_{variable}"));
     }
+    Bad::setting(&flag, &error.value, &error.expected)
 }

@@ -1,8 +1,8 @@
 //! From variables to settings.
 
-use autoscale_aws::ec2::{BadField, Ec2Config};
+use autoscale_aws::ec2::Ec2Config;
 use autoscale_core::data::policy::Purchase;
-use autoscale_core::words::{ClusterId, PoolName};
+use autoscale_core::words::{ClusterId, ConfigError, PoolName};
 
 use super::{Lookup, PolicyPlace, PoolSettings, S3Place, Settings, StatePlace, Tag, Web};
 use crate::bad::Bad;
@@ -346,8 +346,8 @@ impl<'l> Reader<'l> {
             Ok(config) => known.then_some(config),
             Err(errors) => {
                 // What is not there has been said already.
-                let said = |fault: &&BadField| fault.field != "subnets" || subnets.is_some();
-                errors.faults.iter().filter(said).for_each(|fault| self.bad.add(named(fault)));
+                let said = |error: &&ConfigError| error.field != "subnets" || subnets.is_some();
+                errors.iter().filter(said).for_each(|error| self.bad.add(named(error)));
                 None
             }
         }
@@ -370,8 +370,8 @@ impl<'l> Reader<'l> {
 }
 
 /// A fault of a field, under the name of its variable.
-fn named(fault: &BadField) -> Bad {
-    let variable = match fault.field {
+fn named(error: &ConfigError) -> Bad {
+    let variable = match error.field.as_str() {
         "subnets" => "WORKER_SUBNET_IDS",
         "security_groups" => "WORKER_SG_ID",
         "image" => "WORKER_AMI_ID",
@@ -384,7 +384,7 @@ fn named(fault: &BadField) -> Bad {
         "control_plane_tag" => "MASTER_TAG_KEY or MASTER_TAG_VALUE",
         other => other,
     };
-    Bad::setting(variable, &fault.value, fault.expected)
+    Bad::setting(variable, error.value.trim_matches('"'), &error.expected)
 }
 
 fn file(name: &str, path: &str) -> Result<String, Bad> {
