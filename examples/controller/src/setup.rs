@@ -116,7 +116,8 @@ impl Setup {
                 provider::sim(client, config, policy.clone(), clock.clone())
             }
         };
-        let drain = DrainConfig::new().with_pool_label(&options.pool_label);
+        let mut drain = DrainConfig::new().with_pool_label(&options.pool_label);
+        drain.trusted_owners.extend(options.trusted_owner.iter().cloned());
         let drain = Drain::new(connection.clone(), drain, clock.clone());
         let drainer = Arc::new(drain.clone());
         let lease = (namespace, options.lease.clone());
