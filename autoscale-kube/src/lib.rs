@@ -4,7 +4,7 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | `drain` | [`Drainer`](autoscale_core::ports::Drainer): surveys, stamped cordons, evictions by uid through the eviction API |
+//! | `drain` | [`Drainer`](autoscale_core::ports::Drainer): surveys, stamped cordons, evictions by uid through the eviction API. It says whose pods may go, and how large a cluster may be |
 //! | `events` | what was decided and done, as events on nodes, pods and the pools' object |
 //! | `lease` | [`StateStore`](autoscale_core::ports::StateStore) in an annotation of one Lease, by uid and resource version |
 //! | `metrics` | [`MetricsSource`](autoscale_core::ports::MetricsSource) on the metrics server, on what pods ask for, and on pods that wait |

@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 const LONGEST: usize = 256 << 10;
 /// All of them together.
 const ALL: usize = 16 << 20;
+/// So much of them is shown at once, but always the newest.
+const SHOWN: usize = 1 << 20;
 
 /// What the replica knows of itself.
 #[derive(Debug)]
@@ -123,10 +125,17 @@ impl Board {
         known.last.clone().unwrap_or_else(|| Err("nothing has been done yet".to_owned()))
     }
 
-    /// The last decisions, newest first, as a JSON array.
+    /// The last decisions, newest first, as a JSON array of 1 MiB at most.
     pub fn decisions(&self, most: usize) -> String {
-        let known = self.known();
-        let newest: Vec<&str> = known.decisions.iter().rev().take(most).map(|one| &**one).collect();
+        let mut room = SHOWN;
+        let fits = |one: &Arc<str>| {
+            let fits = one.len() <= room;
+            room = room.saturating_sub(one.len());
+            fits
+        };
+        // Put together when others may go on.
+        let newest: Vec<Arc<str>> =
+            self.known().decisions.iter().rev().take(most).cloned().take_while(fits).collect();
         format!("[{}]", newest.join(","))
     }
 }

@@ -1,7 +1,7 @@
 //! `/healthz`, `/readyz`, `/metrics` and `/decisions` over HTTP: read-only, bounded in everything, without secrets.
 
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::{Method, Request, Response, StatusCode, header};
@@ -12,13 +12,16 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::json;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::board::Board;
 use crate::telemetry::Telemetry;
 
 /// Connections at the same time; more wait.
 const CONNECTIONS: usize = 32;
+/// Answers with decisions that are under way at the same time. More are refused, so that those who ask for them never take the
+/// places of probes.
+const DECISIONS: usize = 2;
 /// How long a request may take to come.
 const REQUEST: Duration = Duration::from_secs(5);
 /// How long a connection may last, whatever it does.
@@ -34,12 +37,13 @@ pub struct Shown {
     pub board: Arc<Board>,
     /// Its metrics, where this process counts them.
     pub telemetry: Option<Telemetry>,
+    decisions: Arc<Semaphore>,
 }
 
 impl Shown {
     /// What a replica knows, and its metrics.
-    pub const fn new(board: Arc<Board>, telemetry: Option<Telemetry>) -> Self {
-        Self { board, telemetry }
+    pub fn new(board: Arc<Board>, telemetry: Option<Telemetry>) -> Self {
+        Self { board, telemetry, decisions: Arc::new(Semaphore::new(DECISIONS)) }
     }
 }
 
@@ -62,8 +66,11 @@ pub async fn serve(listener: TcpListener, shown: Shown) {
         };
         let shown = shown.clone();
         connections.spawn(async move {
+            // What the answer under way holds: until the next request, or the end of the connection.
+            let holds = Mutex::new(None);
             let service = service_fn(|request: Request<Incoming>| {
-                let answer = answer(&request, &shown);
+                let (answer, held) = answer(&request, &shown);
+                *holds.lock().unwrap_or_else(PoisonError::into_inner) = held;
                 async move { Ok::<_, Infallible>(answer) }
             });
             let connection = http1::Builder::new()
@@ -79,8 +86,12 @@ pub async fn serve(listener: TcpListener, shown: Shown) {
     }
 }
 
-/// The answer to a request. Its body is not looked at.
-pub fn answer<B>(request: &Request<B>, shown: &Shown) -> Response<Full<Bytes>> {
+/// The answer to a request, whose body is not looked at, and what it holds until it is sent.
+pub fn answer<B>(
+    request: &Request<B>,
+    shown: &Shown,
+) -> (Response<Full<Bytes>>, Option<OwnedSemaphorePermit>) {
+    let mut held = None;
     let probe = |state: Result<(), String>| match state {
         Ok(()) => (StatusCode::OK, "application/json", json!({"ok": true}).to_string()),
         Err(why) => (
@@ -97,7 +108,15 @@ pub fn answer<B>(request: &Request<B>, shown: &Shown) -> Response<Full<Bytes>> {
             (StatusCode::OK, "text/plain; version=0.0.4", text)
         }
         (&Method::GET | &Method::HEAD, "/decisions") => match most(request.uri().query()) {
-            Some(most) => (StatusCode::OK, "application/json", decisions(shown, most)),
+            Some(most) => match shown.decisions.clone().try_acquire_owned() {
+                Ok(place) => {
+                    held = Some(place);
+                    (StatusCode::OK, "application/json", decisions(shown, most))
+                }
+                Err(_) => {
+                    (StatusCode::TOO_MANY_REQUESTS, "text/plain", "others are being answered\n".to_owned())
+                }
+            },
             None => {
                 (StatusCode::BAD_REQUEST, "text/plain", "limit: expected a number from 1 on\n".to_owned())
             }
@@ -115,10 +134,17 @@ pub fn answer<B>(request: &Request<B>, shown: &Shown) -> Response<Full<Bytes>> {
     headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
     headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, header::HeaderValue::from_static("nosniff"));
+    // Who waits with the next request keeps no place meanwhile.
+    if held.is_some() || code == StatusCode::TOO_MANY_REQUESTS {
+        headers.insert(header::CONNECTION, header::HeaderValue::from_static("close"));
+    }
+    if code == StatusCode::TOO_MANY_REQUESTS {
+        headers.insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+    }
     if code == StatusCode::METHOD_NOT_ALLOWED {
         headers.insert(header::ALLOW, header::HeaderValue::from_static("GET, HEAD"));
     }
-    response
+    (response, held)
 }
 
 fn decisions(shown: &Shown, most: usize) -> String {

@@ -21,8 +21,9 @@ use crate::provider::{Given, Provider};
 use crate::settings::Settings;
 use crate::signals::Signals;
 
-/// No answer of an API server is waited for longer: the driver gives up much earlier.
-const SILENCE: Duration = Duration::from_secs(30);
+/// So long an API server may say nothing in the middle of an answer: longer than any watch is left quiet, which hears of its
+/// server about once a minute, and which [`CacheConfig::silence`] ends before. The driver and all who write have limits of their own.
+const SILENCE: Duration = Duration::from_secs(180);
 
 /// Connects by the kubeconfig, else as the pod: a client that does not repeat requests by itself, and the namespace it is in.
 ///
@@ -39,11 +40,16 @@ pub async fn connect(context: Option<&str>) -> Result<(kube::Client, String), Ba
         }
         None => kube::Config::infer().await.map_err(|error| refused(&error))?,
     };
+    limit(&mut config);
+    let namespace = config.default_namespace.clone();
+    Ok((kube::Client::try_from(config).map_err(|error| refused(&error))?, namespace))
+}
+
+/// How long a client of this program waits for what, and that it repeats nothing by itself.
+pub fn limit(config: &mut kube::Config) {
     // A pod that a budget protects is answered with 429; a client that repeats that does not return for a minute.
     config.default_retry = false;
     (config.connect_timeout, config.read_timeout) = (Some(Duration::from_secs(5)), Some(SILENCE));
-    let namespace = config.default_namespace.clone();
-    Ok((kube::Client::try_from(config).map_err(|error| refused(&error))?, namespace))
 }
 
 /// The ports of a replica, and what makes drivers of them.
@@ -121,7 +127,8 @@ impl Setup {
         let Given { client, namespace, policy, clock, inbox, .. } = given;
         let Provider { nodes, scope, launch_delay, beside, notices, check } = provider;
         let connection = Connection::from_client(client);
-        let drain = DrainConfig::new().with_pool_label(&options.pool_label);
+        let mut drain = DrainConfig::new().with_pool_label(&options.pool_label);
+        drain.trusted_owners.extend(options.trusted_owner.iter().cloned());
         let drain = Drain::new(connection.clone(), drain, clock.clone());
         let drainer = Arc::new(drain.clone());
         let lease = (namespace, options.lease.clone());

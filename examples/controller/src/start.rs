@@ -246,6 +246,7 @@ async fn stay(
             .with_signals(setup.signals.clone());
     let mut beside = tokio::task::JoinSet::new();
     beside.spawn(watcher.run());
+    beside.spawn(telemetry.clone().keep_up());
     beside.spawn(serve(listener, Shown::new(board.clone(), Some(telemetry))));
     for task in [setup.beside.take(), setup.notices.take()].into_iter().flatten().filter(|_| dry.is_none()) {
         beside.spawn(task);

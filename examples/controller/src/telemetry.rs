@@ -5,6 +5,9 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 /// Upper bounds of the durations of ticks, in seconds: a quiet one takes well below one, the limit of most is 30.
 const SECONDS: [f64; 9] = [0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 
+/// So often what was measured is taken up, so that it does not pile up where nobody asks for metrics.
+const UPKEEP: std::time::Duration = std::time::Duration::from_secs(60);
+
 /// What shows the metrics of this process.
 #[derive(Clone)]
 pub struct Telemetry(PrometheusHandle);
@@ -30,6 +33,14 @@ impl Telemetry {
         }
         describe();
         Self(handle)
+    }
+
+    /// Keeps what is counted small, for good.
+    pub async fn keep_up(self) {
+        loop {
+            tokio::time::sleep(UPKEEP).await;
+            self.0.run_upkeep();
+        }
     }
 
     /// All metrics as text.

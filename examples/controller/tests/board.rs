@@ -4,12 +4,17 @@
 #[path = "common/mod.rs"]
 mod common;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use autoscale_core::driver::{Ended, Report};
 use autoscale_core::words::{HolderId, Span, Timestamp};
 use controller::board::Board;
+use controller::serve::{Shown, answer, serve};
+use http::{Request, StatusCode};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 
 use common::{ServerClock, policy, server};
 
@@ -64,4 +69,78 @@ async fn decisions_are_bounded_in_number_and_length() {
     board.ticked(&report(Ended::Done), &[json!("x".repeat(300 << 10))]);
     let newest = shown(1).remove(0);
     assert!(newest.get("would_send").is_none() && newest["left_out"].is_string(), "{newest}");
+}
+
+#[tokio::test]
+async fn no_answer_is_longer_than_a_mebibyte_and_the_newest_is_in_it() {
+    let board = Board::new(Arc::new(ServerClock(server(1))), 50, Span::from_mins(1), false);
+    for number in 0..20 {
+        board.ticked(&report(Ended::Halted { why: number.to_string() }), &[json!("x".repeat(200 << 10))]);
+    }
+    let text = board.decisions(usize::MAX);
+    assert!(text.len() <= (1 << 20) + 100, "{}", text.len());
+    let shown: Vec<Value> = serde_json::from_str(&text).unwrap();
+    let whys: Vec<&str> = shown.iter().map(|one| one["why"].as_str().unwrap()).collect();
+    assert_eq!(whys, ["19", "18", "17", "16", "15"]);
+}
+
+#[tokio::test]
+async fn who_asks_for_decisions_takes_no_place_of_a_probe() {
+    let board = Arc::new(Board::new(Arc::new(ServerClock(server(1))), 50, Span::from_mins(1), false));
+    let shown = Shown::new(board, None);
+    let ask = |path: &str| answer(&Request::get(path).body(()).unwrap(), &shown);
+    let (first, second) = (ask("/decisions"), ask("/decisions?limit=1"));
+    assert_eq!((first.0.status(), second.0.status()), (StatusCode::OK, StatusCode::OK));
+    assert_eq!(first.0.headers()["connection"], "close");
+    let (third, held) = ask("/decisions");
+    assert_eq!((third.status(), held.is_some()), (StatusCode::TOO_MANY_REQUESTS, false));
+    assert_eq!(
+        (&third.headers()["retry-after"], &third.headers()["connection"]),
+        (&"1".parse().unwrap(), &"close".parse().unwrap())
+    );
+    for probe in ["/healthz", "/metrics"] {
+        let (answer, held) = ask(probe);
+        assert_eq!((answer.status(), held.is_some()), (StatusCode::OK, false), "{probe}");
+    }
+    // One has been sent.
+    drop(second);
+    assert_eq!(ask("/decisions").0.status(), StatusCode::OK);
+}
+
+/// Whether it was answered, over a connection of its own.
+async fn get(address: SocketAddr, path: &str) -> (TcpStream, String) {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).await.unwrap();
+    let mut first = [0; 12];
+    stream.read_exact(&mut first).await.unwrap();
+    (stream, String::from_utf8(first.to_vec()).unwrap())
+}
+
+#[tokio::test]
+async fn whoever_reads_decisions_slowly_keeps_only_two_places() {
+    let board = Arc::new(Board::new(Arc::new(ServerClock(server(1))), 50, Span::from_mins(1), false));
+    // More than the buffers between the two take.
+    for _ in 0..20 {
+        board.ticked(&report(Ended::Done), &[json!("x".repeat(200 << 10))]);
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let serving = tokio::spawn(serve(listener, Shown::new(board, None)));
+    let (mut slow, code) = get(address, "/decisions").await;
+    assert_eq!(code, "HTTP/1.1 200");
+    let (other, code) = get(address, "/decisions").await;
+    assert_eq!(code, "HTTP/1.1 200");
+    assert_eq!(get(address, "/decisions").await.1, "HTTP/1.1 429");
+    assert_eq!(get(address, "/healthz").await.1, "HTTP/1.1 200");
+    let mut rest = Vec::new();
+    slow.read_to_end(&mut rest).await.unwrap();
+    assert!(rest.len() > 1_000_000, "{}", rest.len());
+    // Its place is free again, at the latest when its connection is seen to have ended.
+    let mut codes = Vec::new();
+    while codes.len() < 1_000 && codes.last().is_none_or(|code| code != "HTTP/1.1 200") {
+        codes.push(get(address, "/decisions").await.1);
+    }
+    assert_eq!(codes.last().unwrap(), "HTTP/1.1 200", "{} times", codes.len());
+    drop(other);
+    serving.abort();
 }

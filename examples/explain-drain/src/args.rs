@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use autoscale_kube::drain::OwnerKind;
 use clap::Parser;
 
 /// Says for each node of a cluster whether it may go, and why not. Reads only: nothing is changed, cordoned or evicted.
@@ -23,6 +24,10 @@ pub(crate) struct Args {
     /// The label whose value is the pool of a node
     #[arg(long, value_name = "LABEL", default_value = "autoscale.local/pool")]
     pub(crate) pool_label: String,
+
+    /// Controllers that make their pods again, beside those of Kubernetes itself, as KIND.GROUP; several with commas
+    #[arg(long, value_name = "KIND", value_delimiter = ',')]
+    pub(crate) trusted_owner: Vec<OwnerKind>,
 
     /// The context of the kubeconfig; without it the current one, or the account of the pod that this runs in
     #[arg(long, value_name = "NAME")]

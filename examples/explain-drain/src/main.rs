@@ -48,7 +48,8 @@ fn main() -> ExitCode {
 async fn run(args: &Args) -> Result<bool, Box<dyn Error>> {
     let policy = args.policy.as_deref().map(read_policy).transpose()?;
     let connection = Connection::new(config(args).await?)?;
-    let settings = DrainConfig::new().with_pool_label(&args.pool_label);
+    let mut settings = DrainConfig::new().with_pool_label(&args.pool_label);
+    settings.trusted_owners.extend(args.trusted_owner.iter().cloned());
     let drain = Drain::new(connection, settings, Arc::new(SystemClock::new()));
     let cluster = drain.survey(&Scope::Everything).await?;
     // The API server's own time: how young a node is does not depend on this machine's clock.

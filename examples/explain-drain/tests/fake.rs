@@ -126,6 +126,33 @@ async fn every_node_has_a_verdict() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_odd_label_is_said_and_owners_are_trusted_by_name() {
+    let scene = Scene::new("odd").await;
+    scene.furnish();
+    scene.add_node(NodeSpec::new("odd").with_label("autoscale.local/pool", "Workers_A"));
+    let owner = json!({"apiVersion": "apps.kruise.io/v1alpha1", "kind": "CloneSet", "name": "c", "uid": "u", "controller": true});
+    let metadata = json!({"name": "cloned", "namespace": "default", "ownerReferences": [owner]});
+    let spec = json!({"nodeName": "w3", "containers": [{"name": "c", "image": "x"}]});
+    scene
+        .server
+        .create(json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}))
+        .unwrap();
+    scene.server.advance(Span::from_mins(11));
+    let (_, table, error) = scene.run(&[]).await;
+    assert!(table.contains("its pool \"Workers_A\" is no name of a pool"), "{table} {error}");
+    let of_w3 = async |args: &[&str]| {
+        let all = scene.verdicts(args).await;
+        all.into_iter().find(|verdict| verdict.starts_with("w3 ")).unwrap()
+    };
+    assert_eq!(of_w3(&[]).await, "w3 unjudged");
+    assert_eq!(of_w3(&["--trusted-owner", "Workflow.argoproj.io"]).await, "w3 unjudged");
+    let both = ["--trusted-owner", "Workflow.argoproj.io,CloneSet.apps.kruise.io"];
+    assert!(!of_w3(&both).await.contains("unjudged"));
+    let (code, _, error) = scene.run(&["--trusted-owner", "apps.kruise.io/v1"]).await;
+    assert!(code == 2 && error.contains("such as CloneSet.apps.kruise.io"), "{code} {error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_exit_code_answers_for_the_nodes_that_were_named() {
     let scene = Scene::new("codes").await;
     scene.furnish();

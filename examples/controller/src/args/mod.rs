@@ -14,6 +14,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use autoscale_core::words::{ClusterId, Span};
+use autoscale_kube::drain::OwnerKind;
 use clap::{Parser, ValueEnum};
 
 use crate::command::Command;
@@ -86,6 +87,11 @@ pub struct Options {
         default_value = "autoscale.local/pool"
     )]
     pub pool_label: String,
+
+    /// Controllers that make their pods again, beside those of Kubernetes itself, as KIND.GROUP, such as CloneSet.apps.kruise.io;
+    /// pods of all others hold their nodes
+    #[arg(long, global = true, env = "AUTOSCALE_TRUSTED_OWNER", value_name = "KIND", value_delimiter = ',')]
+    pub trusted_owner: Vec<OwnerKind>,
 
     /// Where nodes come from
     #[arg(long, global = true, env = "AUTOSCALE_PROVIDER", value_name = "NAME")]
