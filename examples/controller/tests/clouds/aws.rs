@@ -178,7 +178,7 @@ impl World<Aws> {
     }
 
     async fn is_well_again(&self, gone: &Vm) {
-        self.until("the machine is gone, and every pod runs", Span::from_mins(10), |world| {
+        self.until("the machine is gone, and every pod runs", Span::from_mins(30), |world| {
             let (seen, record) = (world.seen(), world.record());
             !world.is_alive(gone)
                 && seen.running() == 5
@@ -215,7 +215,8 @@ async fn aws_takes_a_machine_and_the_queue_says_so() {
     tokio::time::sleep(Span::from_secs(120).into()).await;
     world.cloud.take(&World::<Aws>::id(&vm));
     world.is_well_again(&vm).await;
-    assert_eq!(world.seen().living(), 2);
+    // A replacement; what was bought besides, for pods that had to wait, goes again.
+    world.until("no more than are needed", Span::from_mins(30), |world| world.seen().living() == 2).await;
     stop.notify_one();
     running.await.unwrap();
 }
