@@ -99,9 +99,9 @@ fn a_log_in_a_table_is_explained_like_one_in_a_file() {
     std::fs::remove_file(&path).unwrap();
     let table = runtime.block_on(async {
         let table = table(&client).await;
-        // A little more than a day: entries of two days, in differences and in full.
+        // A day and a half: entries of two days, in differences and in full, and more than one page of them.
         let mut config = SimConfig::new(Scenario::Shop);
-        config.until = Span::from_mins(26 * 60);
+        config.until = Span::from_mins(36 * 60);
         let mut reports = Reports::default();
         sim::run(&config, &mut reports);
         // The simulated day is long ago: its entries would have expired.
@@ -121,7 +121,7 @@ fn a_log_in_a_table_is_explained_like_one_in_a_file() {
     });
     let path = path.to_str().unwrap();
     for question in
-        [&["--acted"][..], &["--at", "20h"], &["--at", "25h", "--json"], &["--acted", "--pool", "workers"]]
+        [&["--acted"][..], &["--at", "20h"], &["--at", "35h", "--json"], &["--acted", "--pool", "workers"]]
     {
         let of_table =
             explain(&endpoint, &[&["--dynamodb", &table, "--cluster", CLUSTER], question].concat());
@@ -131,7 +131,7 @@ fn a_log_in_a_table_is_explained_like_one_in_a_file() {
         assert_eq!((of_table.status.code(), of_file.status.code()), (Some(0), Some(0)), "{question:?}");
         assert!(!said.0.is_empty(), "{question:?}");
     }
-    let at = explain(&endpoint, &["--dynamodb", &table, "--cluster", CLUSTER, "--at", "25h", "--json"]);
+    let at = explain(&endpoint, &["--dynamodb", &table, "--cluster", CLUSTER, "--at", "35h", "--json"]);
     assert!(json(&at).is_object());
     // What is not there is said, with the table's name.
     for (args, reason) in [

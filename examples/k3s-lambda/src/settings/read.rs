@@ -195,9 +195,7 @@ impl<'l> Reader<'l> {
 
     fn log(&mut self) -> String {
         let log = self.text("LOG").unwrap_or_else(|| "info".to_owned());
-        if let Err(error) = tracing_subscriber::EnvFilter::try_new(&log) {
-            self.bad.add(Bad::setting("LOG", &log, format!("a level or a filter: {error}")));
-        }
+        self.bad.take(crate::telemetry::filter(&log));
         log
     }
 

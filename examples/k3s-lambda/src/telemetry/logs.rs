@@ -23,14 +23,28 @@ const QUIET: [&str; 14] = [
     "rustls",
 ];
 
-/// The filter that a level or a filter stands for.
+/// The filter that a level, or targets with their levels, stand for; less what carries secrets, whatever is asked for.
 ///
 /// # Errors
-/// It is none.
-fn filter(asked: &str) -> Result<EnvFilter, Bad> {
+/// It is none, or asks for what carries secrets.
+pub fn filter(asked: &str) -> Result<EnvFilter, Bad> {
+    let bad = |expected: String| Bad::setting("LOG", asked, expected);
+    for directive in asked.split(',').map(str::trim) {
+        let (target, level) = directive.split_once('=').unwrap_or((directive, ""));
+        // What names spans would count for all targets.
+        let is_word = |word: &str| word.bytes().all(|b| b.is_ascii_alphanumeric() || b"_:-".contains(&b));
+        if !is_word(target) || !is_word(level) {
+            return Err(bad(
+                "a level, or targets with their levels, like info,autoscale_core=debug".to_owned()
+            ));
+        }
+        if let Some(name) = QUIET.iter().find(|name| target.split("::").next() == Some(name)) {
+            return Err(bad(format!("nothing of {name}, which carries secrets")));
+        }
+    }
     let quiet: Vec<String> = QUIET.iter().map(|name| format!("{name}=warn")).collect();
     EnvFilter::try_new(format!("{asked},{}", quiet.join(",")))
-        .map_err(|error| Bad::setting("LOG", asked, format!("a level or a filter: {error}")))
+        .map_err(|error| bad(format!("a level, or targets with their levels: {error}")))
 }
 
 /// Where logs go.
@@ -73,6 +87,14 @@ mod tests {
         for name in QUIET {
             assert!(shown.contains(&format!("{name}=warn")), "{name}: {shown}");
         }
-        assert!(filter("autoscale_core=loud").unwrap_err().to_string().starts_with("LOG: "));
+        for bad in [
+            "autoscale_core=loud",
+            "info,hyper=trace",
+            "aws_smithy_runtime::client=trace",
+            "[span]=trace",
+            "info,[{field=1}]",
+        ] {
+            assert!(filter(bad).unwrap_err().to_string().starts_with("LOG: "), "{bad}");
+        }
     }
 }

@@ -9,7 +9,7 @@ mod recorder;
 use autoscale_core::driver::{MetricsObserver, Report};
 use autoscale_core::words::ClusterId;
 
-pub use logs::{LogsTo, init};
+pub use logs::{LogsTo, filter, init};
 pub(crate) use push::Push;
 pub use recorder::{Collected, Series, Shown};
 
