@@ -4,17 +4,14 @@
 #[path = "common/mod.rs"]
 mod common;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use autoscale_core::driver::{Ended, Report};
 use autoscale_core::words::{HolderId, Span, Timestamp};
 use controller::board::Board;
-use controller::serve::{Shown, answer, serve};
+use controller::serve::{Shown, answer};
 use http::{Request, StatusCode};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
 
 use common::{ServerClock, policy, server};
 
@@ -105,42 +102,4 @@ async fn who_asks_for_decisions_takes_no_place_of_a_probe() {
     // One has been sent.
     drop(second);
     assert_eq!(ask("/decisions").0.status(), StatusCode::OK);
-}
-
-/// Whether it was answered, over a connection of its own.
-async fn get(address: SocketAddr, path: &str) -> (TcpStream, String) {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).await.unwrap();
-    let mut first = [0; 12];
-    stream.read_exact(&mut first).await.unwrap();
-    (stream, String::from_utf8(first.to_vec()).unwrap())
-}
-
-#[tokio::test]
-async fn whoever_reads_decisions_slowly_keeps_only_two_places() {
-    let board = Arc::new(Board::new(Arc::new(ServerClock(server(1))), 50, Span::from_mins(1), false));
-    // More than the buffers between the two take.
-    for _ in 0..20 {
-        board.ticked(&report(Ended::Done), &[json!("x".repeat(200 << 10))]);
-    }
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let serving = tokio::spawn(serve(listener, Shown::new(board, None)));
-    let (mut slow, code) = get(address, "/decisions").await;
-    assert_eq!(code, "HTTP/1.1 200");
-    let (other, code) = get(address, "/decisions").await;
-    assert_eq!(code, "HTTP/1.1 200");
-    assert_eq!(get(address, "/decisions").await.1, "HTTP/1.1 429");
-    assert_eq!(get(address, "/healthz").await.1, "HTTP/1.1 200");
-    let mut rest = Vec::new();
-    slow.read_to_end(&mut rest).await.unwrap();
-    assert!(rest.len() > 1_000_000, "{}", rest.len());
-    // Its place is free again, at the latest when its connection is seen to have ended.
-    let mut codes = Vec::new();
-    while codes.len() < 1_000 && codes.last().is_none_or(|code| code != "HTTP/1.1 200") {
-        codes.push(get(address, "/decisions").await.1);
-    }
-    assert_eq!(codes.last().unwrap(), "HTTP/1.1 200", "{} times", codes.len());
-    drop(other);
-    serving.abort();
 }
