@@ -146,8 +146,10 @@ impl State {
 
 /// How long nobody is asked who has just failed: doubling from a second to a minute.
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(not(any(feature = "aws", feature = "azure")), allow(dead_code, reason = "each source uses it"))]
 pub(crate) struct Pause(u32);
 
+#[cfg_attr(not(any(feature = "aws", feature = "azure")), allow(dead_code, reason = "each source uses it"))]
 impl Pause {
     /// After one more failure.
     pub(crate) fn next(&mut self) -> autoscale_core::words::Span {
