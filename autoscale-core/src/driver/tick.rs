@@ -268,7 +268,6 @@ impl<'a> Ticking<'a> {
                     outcomes.len()
                 ));
             }
-            self.last().outcomes.clone_from(&outcomes);
             let settled = settle(policy, record, &outcomes, &self.brings(), ports.clock.now());
             let _ = self.write(&Expected::At(version), &released(settled)).await?;
             return Ok(None);

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use autoscale_aws::ec2::{Ec2Config, Ec2Nodes};
+use autoscale_aws::ec2::{Ec2Config, Ec2Nodes, LAUNCH_DELAY};
 use autoscale_core::data::order::{LaunchOrder, Offering};
 use autoscale_core::data::policy::Policy;
-use autoscale_core::words::{Inc, Span, Token};
+use autoscale_core::words::{Inc, Token};
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region};
@@ -18,8 +18,6 @@ use crate::notices::queue::{self, Queue};
 
 /// The most that EC2 takes as user data.
 const USER_DATA: u64 = 16 << 10;
-/// EC2 accepts a signed request for five minutes; with the clocks' difference that is what the driver waits for by itself, too.
-const LAUNCH_DELAY: Span = Span::from_mins(7);
 /// Shorter than the driver's limit for a call.
 const ATTEMPT: Duration = Duration::from_secs(4);
 /// So many launches are asked about at the start.

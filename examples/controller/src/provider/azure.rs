@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use autoscale_azure::identity::Credential;
-use autoscale_azure::vm::{DiskKind, Image, VmConfig, VmConfigBuilder, Vms};
+use autoscale_azure::vm::{DiskKind, Image, LAUNCH_DELAY, VmConfig, VmConfigBuilder, Vms};
 use autoscale_core::data::policy::Policy;
 use autoscale_core::driver::SystemClock;
 use autoscale_core::ports::NodeProvider;
-use autoscale_core::words::{ConfigError, InstanceId, Span};
+use autoscale_core::words::{ConfigError, InstanceId};
 use url::Url;
 
 use super::{Given, Provider, cluster_of, content, missing};
@@ -19,8 +19,6 @@ use crate::notices::marks::{Follower, InstanceOf};
 const CUSTOM_DATA: u64 = 65_535;
 /// No public key is longer.
 const KEY: u64 = 8 << 10;
-/// A machine's name makes it unique: there is nothing to wait for after an unclear answer.
-const LAUNCH_DELAY: Span = Span::ZERO;
 /// Which environment variable says whose rights are used.
 const WAY: &str = "AUTOSCALE_AZURE_IDENTITY";
 
