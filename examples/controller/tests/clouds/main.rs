@@ -2,7 +2,10 @@
 //! virtual time: machines that boot and join, pods that run, idle machines that are drained and deleted, machines that the cloud
 //! takes; two replicas at once, killed at random requests to either service.
 #![cfg(any(feature = "aws", feature = "azure"))]
-#![cfg_attr(not(all(feature = "aws", feature = "azure")), allow(dead_code, reason = "each cloud uses some of it"))]
+#![cfg_attr(
+    not(all(feature = "aws", feature = "azure")),
+    allow(dead_code, reason = "each cloud uses some of it")
+)]
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
