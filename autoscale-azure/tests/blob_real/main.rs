@@ -118,12 +118,24 @@ fn sealed(ver: u64, write: &str) -> Sealed {
     Sealed::new(inc, Ver::new(ver), write_id, Summary::default(), format!("{ver} {write}").into_bytes())
 }
 
-/// One round of one contender: whether it won. What it finds must be of the round before, and what it loses against of this one.
-async fn round(store: &dyn StateStore, barrier: &Barrier, ver: u64, who: usize) -> Result<bool, String> {
+/// One round of one contender: whether it won, where that was heard. What it finds must be of the round before, and what it loses
+/// against of this one.
+async fn round(
+    store: &dyn StateStore,
+    barrier: &Barrier,
+    ver: u64,
+    who: usize,
+) -> Result<Option<bool>, String> {
     let text = |loaded: &Loaded| String::from_utf8_lossy(&loaded.bytes).into_owned();
-    let loaded = store.load().await.map_err(|error| error.chain());
+    let mut loaded = store.load().await;
+    // The emulator closes connections when there is more than it gets round to; asking again changes nothing.
+    for _ in 0..5 {
+        if loaded.is_err() {
+            loaded = store.load().await;
+        }
+    }
     barrier.wait().await;
-    let loaded = loaded?;
+    let loaded = loaded.map_err(|error| error.chain())?;
     let before = loaded.as_ref().map_or_else(|| "0 ".to_owned(), text);
     if !before.starts_with(&format!("{} ", ver - 1)) {
         return Err(format!("found {before:?}: a gap, or a stale read"));
@@ -131,8 +143,10 @@ async fn round(store: &dyn StateStore, barrier: &Barrier, ver: u64, who: usize) 
     let expected = loaded.map_or(Expected::Absent, |loaded| Expected::At(loaded.version));
     let swapped = store.swap(&expected, &sealed(ver, &format!("w-{ver}-{who}"))).await;
     match swapped.map_err(|error| error.chain())? {
-        Swapped::Applied(_) => Ok(true),
-        Swapped::Lost(Some(current)) if text(&current).starts_with(&format!("{ver} ")) => Ok(false),
+        Swapped::Applied(_) => Ok(Some(true)),
+        Swapped::Lost(Some(current)) if text(&current).starts_with(&format!("{ver} ")) => Ok(Some(false)),
+        // It may have won: the next round shows that somebody has.
+        Swapped::Unknown { .. } => Ok(None),
         other => Err(format!("{other:?}")),
     }
 }
@@ -148,26 +162,34 @@ async fn one_of_32_contenders_wins_each_of_1000_rounds() {
         let (stage, barrier) = (Arc::clone(&stage), Arc::clone(&barrier));
         tokio::spawn(async move {
             let store = stage.store();
-            let (mut won, mut wrong) = (Vec::new(), Vec::new());
+            let (mut won, mut open, mut wrong) = (Vec::new(), Vec::new(), Vec::new());
             for ver in 1..=ROUNDS {
                 // Nobody panics here: the others would wait for ever.
                 match round(&*store, &barrier, ver, who).await {
-                    Ok(true) => won.push(ver),
-                    Ok(false) => {}
+                    Ok(Some(true)) => won.push(ver),
+                    Ok(Some(false)) => {}
+                    Ok(None) => open.push(ver),
                     Err(why) => wrong.push(format!("round {ver}: {why}")),
                 }
                 barrier.wait().await;
             }
-            (won, wrong)
+            (won, open, wrong)
         })
     });
-    let (mut won, mut wrong) = (Vec::new(), Vec::new());
+    let (mut won, mut open, mut wrong) = (Vec::new(), Vec::new(), Vec::new());
     for contender in contenders.collect::<Vec<_>>() {
-        let (rounds, whys) = contender.await.unwrap();
+        let (rounds, unheard, whys) = contender.await.unwrap();
         won.extend(rounds);
+        open.extend(unheard);
         wrong.extend(whys);
     }
-    won.sort_unstable();
+    println!("{} answers of {} were not heard", open.len(), CONTENDERS as u64 * ROUNDS);
     assert!(wrong.is_empty(), "{} wrong, such as {:?}", wrong.len(), wrong.first());
-    assert_eq!(won, (1..=ROUNDS).collect::<Vec<_>>(), "one winner in each round");
+    won.sort_unstable();
+    let mut once = won.clone();
+    once.dedup();
+    assert_eq!(once, won, "nobody wins a round that another has won");
+    let heard = |ver: &u64| won.binary_search(ver).is_ok() || open.contains(ver);
+    assert!((1..=ROUNDS).all(|ver| heard(&ver)), "every round has a winner, or an answer that was not heard");
+    assert!(won.len() as u64 * 100 >= ROUNDS * 95, "{} winners were heard of", won.len());
 }
