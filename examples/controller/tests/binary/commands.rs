@@ -234,7 +234,7 @@ const OPTIONS: [(&str, &[&str], &[&str]); 8] = [
             "--azure-subnet: \"/subnets/x\": expected",
             "--azure-image: ubuntu: expected the resource id",
             "--azure-admin-user: \"root\": expected",
-            "--azure-admin-key-file: \"version: 1",
+            "bytes: expected a public key as in authorized_keys, on one line",
             "--azure-scale-set: \"x\": expected",
             "--azure-machine-identity: \"y\": expected",
             "--azure-disk-size: \"5000\": expected 1 to 4095 GB",

@@ -19,7 +19,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) const POLICY: &str = "
 version: 1
 cluster: shop
-tick: { interval: 1s, limit: 10s }
+tick: { interval: 1s, limit: 60s }
 pools:
   web:
     min: 1
