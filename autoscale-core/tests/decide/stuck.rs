@@ -181,6 +181,14 @@ fn an_interruption_of_everything_is_drained_as_far_as_the_record_goes() {
     assert_eq!(bought, 10, "replacements come in batches");
     assert!(planned.explanation.alarms.iter().any(|alarm| alarm.contains("no room to act on more notices")));
     assert!(serde_json::to_vec(&lab.record).unwrap().len() < MAX_BYTES);
+    // There is no room for the last one, and none is needed: it is gone, and what is over is closed.
+    let last = ids.last().unwrap().clone();
+    assert!(lab.record.op_on(&last).is_none());
+    let mut gone = lab.clone();
+    gone.instance(&last).phase = Phase::Terminated;
+    gone.tick();
+    let closed = |lab: &Lab| lab.record.notices.iter().filter(|n| n.instance == last).all(|n| n.closed);
+    assert!(closed(&gone) && !closed(&lab));
     // What is drained and gone makes room for the rest.
     lab.cluster.pods.clear();
     for _ in 0..8 {

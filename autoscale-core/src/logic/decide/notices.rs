@@ -57,18 +57,20 @@ pub(crate) fn take_in(record: &mut Record, incoming: &[IncomingNotice], now: Ela
 /// Acts on every open notice.
 pub(crate) fn act(work: &mut Work<'_>, replacements_allowed: bool) {
     let mut room = RecordRoom::of(&work.next);
+    let mut full = false;
     for at in 0..work.next.notices.len() {
         let open = work.next.notices.get(at).filter(|notice| !notice.closed).cloned();
         let Some(mut notice) = open else { continue };
-        if !room.is_left(&work.next) {
-            // Those before it are seen to first; this one is in the record, and comes when they are over.
-            work.alarm("the record has no room to act on more notices at a time");
-            break;
-        }
-        notice.closed = !stays_open(work, &mut notice, replacements_allowed);
+        // Those before it are seen to first; this one is in the record, and comes when they are over. What is over is closed.
+        full = full || !room.is_left(&work.next);
+        let may = May { begin: !full, replace: !full && replacements_allowed };
+        notice.closed = !stays_open(work, &mut notice, may);
         if let Some(known) = work.next.notices.get_mut(at) {
             *known = notice;
         }
+    }
+    if full {
+        work.alarm("the record has no room to act on more notices at a time");
     }
     let now = work.now;
     work.next.notices.retain(|notice| !notice.closed || now.since(notice.received) < REMEMBERED);
@@ -84,8 +86,17 @@ pub(crate) fn act(work: &mut Work<'_>, replacements_allowed: bool) {
 /// For so long a copy of a notice may still arrive: asynchronous invocations are tried again for 6 hours.
 const REMEMBERED: Span = Span::from_mins(6 * 60);
 
+/// What may be done about a notice now.
+#[derive(Clone, Copy)]
+struct May {
+    /// Whether an operation may be begun at all.
+    begin: bool,
+    /// Whether something may be bought.
+    replace: bool,
+}
+
 /// Does what a notice asks for; false when nothing is left to do.
-fn stays_open(work: &mut Work<'_>, notice: &mut Notice, replacements_allowed: bool) -> bool {
+fn stays_open(work: &mut Work<'_>, notice: &mut Notice, may: May) -> bool {
     let before = work.next.clone();
     let scene = Scene::new(work.sight, &before);
     if scene.listing.is_none() || scene.cluster.is_none() {
@@ -124,12 +135,13 @@ fn stays_open(work: &mut Work<'_>, notice: &mut Notice, replacements_allowed: bo
     match notice.kind {
         NoticeKind::Withdrawn => return false,
         NoticeKind::Interruption => {
-            if !notice.draining && !gone {
+            if !notice.draining && !gone && may.begin {
                 notice.draining = drain_doomed(work, &scene, pool, notice, body);
             }
         }
         NoticeKind::Rebalance => match pool.on_rebalance {
             OnRebalance::Ignore => return false,
+            _ if !may.begin => return !gone,
             OnRebalance::Cordon => {
                 if before.op_on(&notice.instance).is_none() && !gone {
                     cordon_only(work, pool, body);
@@ -140,7 +152,7 @@ fn stays_open(work: &mut Work<'_>, notice: &mut Notice, replacements_allowed: bo
             OnRebalance::Replace => {}
         },
     }
-    if notice.replacement == Replacement::Wanted && replacements_allowed {
+    if notice.replacement == Replacement::Wanted && may.replace {
         replace(work, &scene, pool, notice);
     }
     let settled = notice.replacement != Replacement::Wanted;

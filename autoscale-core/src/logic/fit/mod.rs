@@ -4,7 +4,7 @@ mod kind;
 mod pack;
 mod room;
 mod site;
-mod trial;
+mod worst;
 
 pub(crate) use kind::{Kind, Kinds};
 pub(crate) use pack::{Bin, Pack};

@@ -6,14 +6,14 @@
 //! another kind at most as many as [`Kind::taken_by`] says, wherever it goes. When the nodes that stay have at least as many
 //! slots as all that moves can take, a slot is left whenever its turn comes.
 //!
-//! Where few pods move between few nodes and the bound says nothing, [`trial`](super::trial) has them placed by nine
-//! different schedulers; all must succeed.
+//! Where few pods move and the bound says nothing, everything is looked at that a scheduler could do with them, see
+//! [`worst`](super::worst).
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::kind::{Kind, Kinds, group_of};
+use super::kind::{Kinds, group_of};
 use super::site;
-use super::trial;
+use super::worst::{self, Movers};
 use crate::data::view::{Cluster, Node, Seat, Stage};
 
 /// Free room on the nodes that stay, and what has to move there.
@@ -24,14 +24,14 @@ pub(crate) struct Room<'a> {
     stride: usize,
     free: Vec<u64>,
     stays: Vec<bool>,
-    staying: usize,
     /// Whether a rule admits a site: unknown, yes, no.
     admitted: Vec<Option<bool>>,
     /// How many pods of a kind move, and how many slots all that moves can take from it.
     moved: BTreeMap<u32, Moved>,
     /// Kinds of which pods are only queued, and have no sure place as it is: no node stays for their sake.
     excused: BTreeSet<u32>,
-    trials: u32,
+    /// What may still be looked at where the bound says nothing.
+    steps: u32,
 }
 
 /// What moves of one kind.
@@ -45,8 +45,8 @@ struct Moved {
     upto: usize,
 }
 
-/// Most trials in one decision.
-const MAX_TRIALS: u32 = 48;
+/// Most placements that are looked at in one decision.
+const MOST_STEPS: u32 = 200_000;
 
 impl<'a> Room<'a> {
     /// The room on the nodes for which `stays` says that they remain and take pods, by index.
@@ -68,10 +68,9 @@ impl<'a> Room<'a> {
             free.extend(left);
         }
         let stays: Vec<bool> = cluster.nodes().iter().enumerate().map(|(at, node)| stays(at, node)).collect();
-        let staying = stays.iter().filter(|stays| **stays).count();
         let admitted = vec![None; kinds.rules() * cluster.site_count()];
-        let (moved, excused, trials) = (BTreeMap::new(), BTreeSet::new(), 0);
-        Self { cluster, kinds, stride, free, stays, staying, admitted, moved, excused, trials }
+        let (moved, excused, steps) = (BTreeMap::new(), BTreeSet::new(), MOST_STEPS);
+        Self { cluster, kinds, stride, free, stays, admitted, moved, excused, steps }
     }
 
     /// Counts the pods as moving that the scheduler has not judged yet: they are about to take room. To be called after
@@ -111,16 +110,13 @@ impl<'a> Room<'a> {
         self.stay(node, false);
         self.add(&added);
         self.excused.retain(|kind| !added.iter().any(|(moves, _)| moves == kind));
-        let short: Vec<u32> =
+        let judged: Vec<u32> =
             self.moved.keys().copied().filter(|kind| !self.excused.contains(kind)).collect();
-        let short = short.into_iter().find(|kind| !self.is_proven(*kind));
-        let Some(short) = short else { return Ok(()) };
-        if !added.is_empty() && self.trials < MAX_TRIALS && trial::is_small(self.staying, self.pods()) {
-            self.trials += 1;
-            if self.all_schedulers_succeed() {
-                return Ok(());
-            }
+        let unproven: Vec<u32> = judged.into_iter().filter(|kind| !self.is_proven(*kind)).collect();
+        if unproven.is_empty() {
+            return Ok(());
         }
+        let Some(short) = self.worst(&unproven) else { return Ok(()) };
         (self.moved, self.excused) = before;
         self.stay(node, stayed);
         let of = |kind: u32| {
@@ -141,10 +137,6 @@ impl<'a> Room<'a> {
         self.free.get(node * self.stride..(node + 1) * self.stride).unwrap_or_default()
     }
 
-    fn pods(&self) -> u64 {
-        self.moved.values().map(|moved| moved.pods).sum()
-    }
-
     /// What has to leave a node, by kind.
     fn demand(&self, node: usize) -> Vec<(u32, u64)> {
         self.by_kind(self.cluster.evictable(node).map(|(seat, _)| seat))
@@ -162,8 +154,9 @@ impl<'a> Room<'a> {
 
     /// A node stays or goes: the slots that were counted on it come or go with it.
     fn stay(&mut self, node: usize, stays: bool) {
-        let Some(before) = self.stays.get(node).copied().filter(|before| *before != stays) else { return };
-        self.staying = if stays { self.staying + 1 } else { self.staying - usize::from(before) };
+        if self.stays.get(node).is_none_or(|before| *before == stays) {
+            return;
+        }
         if stays {
             // The sums of before have been restored.
             self.stays.get_mut(node).into_iter().for_each(|at| *at = true);
@@ -241,22 +234,37 @@ impl<'a> Room<'a> {
         classes.filter(|class| class.takes_room()).any(|class| group_of(class) == Some(group))
     }
 
-    fn all_schedulers_succeed(&mut self) -> bool {
+    /// The first of these kinds whose pods might find no room.
+    fn worst(&mut self, kinds: &[u32]) -> Option<u32> {
+        // To look at a node's room takes a small part of the time of a step.
+        let looks = (self.stays.len() * self.moved.len() / 16) as u64;
+        self.steps = self.steps.saturating_sub(u32::try_from(looks).unwrap_or(u32::MAX));
+        let pods: u64 = self.moved.values().map(|moved| moved.pods).sum();
+        if self.steps == 0 || pods > worst::MOST_PODS {
+            return kinds.first().copied();
+        }
         let nodes: Vec<usize> =
             (0..self.stays.len()).filter(|at| self.stays.get(*at) == Some(&true)).collect();
-        let kinds: Vec<(u32, u64)> = self.moved.iter().map(|(kind, moved)| (*kind, moved.pods)).collect();
-        let mut open: Vec<Vec<bool>> = Vec::new();
-        for (kind, _) in &kinds {
-            open.push(nodes.iter().map(|node| self.slots(*kind, *node) > 0).collect());
-        }
-        let free = nodes.iter().map(|node| self.free_at(*node).to_vec()).collect();
-        let whole = nodes.iter().filter_map(|node| self.cluster.node(*node));
-        let whole = whole.map(|node| self.kinds.amount(&node.allocatable, &node.extended)).collect();
-        let pods: Vec<(&Kind<'_>, Vec<bool>, u64)> = kinds
+        let moved: Vec<(u32, u64)> = self.moved.iter().map(|(kind, moved)| (*kind, moved.pods)).collect();
+        let open: Vec<Vec<bool>> = moved
+            .iter()
+            .map(|(kind, _)| nodes.iter().map(|node| self.slots(*kind, *node) > 0).collect())
+            .collect();
+        let free: Vec<Vec<u64>> = nodes.iter().map(|node| self.free_at(*node).to_vec()).collect();
+        let movers: Vec<Movers<'_, '_>> = moved
             .iter()
             .zip(open)
-            .filter_map(|((kind, pods), open)| Some((self.kinds.get(*kind)?, open, *pods)))
+            .filter_map(|((kind, pods), open)| {
+                Some(Movers { kind: self.kinds.get(*kind)?, open, pods: *pods })
+            })
             .collect();
-        trial::all_succeed(&pods, free, whole)
+        let mut steps = self.steps;
+        let mut fits = |kind: &u32| {
+            let at = moved.iter().position(|(moves, _)| moves == kind);
+            at.is_some_and(|at| worst::always_fit(at, &movers, &free, &mut steps))
+        };
+        let short = kinds.iter().copied().find(|kind| !fits(kind));
+        self.steps = steps;
+        short
     }
 }
