@@ -70,7 +70,7 @@ pub struct Node {
     /// Whether an annotation forbids to remove it.
     pub keep: bool,
     /// How many volumes are attached to it, those that are being attached or detached counted too; `None` where that was not
-    /// looked up. A [`Drainer`](crate::ports::Drainer) that can tell tells it of the nodes in the scope that carry our mark: a node that is
+    /// looked up. A `Drainer` that can tell tells it of the nodes in the scope that carry our mark: a node that is
     /// ended with a volume attached keeps the volume from its next node for minutes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attached: Option<u32>,
