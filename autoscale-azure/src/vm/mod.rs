@@ -14,6 +14,10 @@
 //!
 //! **Zones** are named as Kubernetes names them on Azure's nodes: `westeurope-1`; the location alone, `westeurope`, is no zone.
 //!
+//! **A machine that was ended vanishes** from Azure's list. One whose end had begun is asked for by its name then, and listed as terminated
+//! for 20 minutes where there is none; what vanishes otherwise is only absent. So a removal is over as soon as the machine is gone, unless the
+//! process that began it has died since: then the core waits for absence from lists, a quarter of an hour.
+//!
 //! **Power states** come with the list of a scale set. Without one Azure tells them only machine by machine: then only machines that failed are
 //! asked for, and a machine that somebody has stopped is listed as running.
 //!
@@ -23,6 +27,7 @@ mod arm;
 mod check;
 mod config;
 mod error;
+mod gone;
 mod launch;
 mod poll;
 mod request;
@@ -46,7 +51,8 @@ use futures_util::future::join_all;
 use url::Url;
 
 use arm::{Answer, ArmCompute};
-use error::Meant;
+use error::{Meant, Said};
+use gone::Ending;
 use request::machine_of;
 use response::{Machine, Page, Provisioning};
 
@@ -65,6 +71,7 @@ pub struct Vms {
     arm: Arc<dyn ArmCompute>,
     config: Arc<VmConfig>,
     clock: Arc<dyn Clock>,
+    ending: Arc<Ending>,
 }
 
 impl Vms {
@@ -90,7 +97,7 @@ impl Vms {
     ) -> Self {
         let config = Arc::new(config);
         let arm = sdk::Sdk { config: Arc::clone(&config), transport, credential, clock: Arc::clone(&clock) };
-        Self { arm: Arc::new(arm), config, clock }
+        Self { arm: Arc::new(arm), config, clock, ending: Arc::default() }
     }
 
     /// An address that an answer gave, if it leads to the configured host: a token goes nowhere else.
@@ -156,9 +163,7 @@ impl Vms {
                 }
             }
         }
-        let ours = |machine: &&mut Machine| {
-            matches!(machine.ownership, Ownership::Ours | Ownership::WorkerTag) && machine.is_doubtful()
-        };
+        let ours = |machine: &&mut Machine| machine.is_worker() && machine.is_doubtful();
         let doubtful: Vec<&mut Machine> = pages.machines.iter_mut().filter(ours).take(LOOKS).collect();
         let looks = doubtful.iter().map(|machine| self.arm.machine(&machine.name, Deadline::NEVER));
         for (answer, machine) in join_all(looks).await.into_iter().zip(doubtful) {
@@ -169,6 +174,25 @@ impl Vms {
             }
         }
         Ok(())
+    }
+
+    /// Adds machines that were being ended and that the list lacks: as terminated where nothing has their name any more, as they
+    /// are where the list is late.
+    async fn look_for_ended(&self, pages: &mut Pages) {
+        if !pages.complete {
+            return;
+        }
+        let missing = self.ending.missing(&pages.machines, self.clock.boot(), LOOKS);
+        let looks = missing.iter().map(|machine| self.arm.machine(&machine.name, Deadline::NEVER));
+        let answers = join_all(looks).await;
+        for (answer, machine) in answers.into_iter().zip(missing) {
+            let Ok(answer) = answer else { continue };
+            let gone =
+                answer.status == 404 && Said::of(answer.status, &answer.body).code == "ResourceNotFound";
+            let seen = if answer.is_success() { parsed(&self.config, &answer) } else { None };
+            pages.machines.extend(seen.filter(|seen| seen.id == machine.id));
+            pages.machines.extend(gone.then_some(machine));
+        }
     }
 }
 
@@ -193,6 +217,7 @@ impl NodeProvider for Vms {
     async fn list(&self) -> Result<Listing> {
         let mut pages = self.pages(None).await?;
         self.look_at_power(&mut pages).await?;
+        self.look_for_ended(&mut pages).await;
         let Pages { at, complete, machines } = pages;
         let known = machines.into_iter().filter(|machine| machine.ownership != Ownership::Foreign);
         let at = at.unwrap_or_else(|| self.clock.now());
@@ -229,19 +254,19 @@ impl NodeProvider for Vms {
         let machine = parsed(&self.config, &answer);
         let machine =
             machine.ok_or_else(|| Error::new(ErrorKind::Unclear, format!("{attempted}: unreadable")))?;
-        if !matches!(machine.ownership, Ownership::Ours | Ownership::WorkerTag) {
+        if !machine.is_worker() {
             return Err(denied(&attempted, "machines without the tags of this cluster's workers"));
         }
         if machine.kept {
             return Err(denied(&attempted, &format!("the tag {} on the machine", self.config.tag("keep"))));
         }
-        if machine.provisioning == Provisioning::Deleting {
-            return Ok(());
+        if machine.provisioning != Provisioning::Deleting {
+            let answer = heard(self.arm.delete(name, until).await, Meant::End)?;
+            if !answer.is_success() && answer.status != 404 {
+                return Err(error::refused(&answer, Meant::End, &attempted));
+            }
         }
-        let answer = heard(self.arm.delete(name, until).await, Meant::End)?;
-        if answer.is_success() || answer.status == 404 {
-            return Ok(());
-        }
-        Err(error::refused(&answer, Meant::End, &attempted))
+        self.ending.add(machine, self.clock.boot());
+        Ok(())
     }
 }

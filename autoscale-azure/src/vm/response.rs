@@ -90,6 +90,8 @@ pub(super) enum Provisioning {
     Creating,
     Done,
     Deleting,
+    /// Nothing has its name any more.
+    Gone,
     Failed,
     Unknown,
 }
@@ -142,6 +144,7 @@ impl Machine {
     pub(super) const fn phase(&self) -> Phase {
         match (self.provisioning, self.power) {
             (Provisioning::Deleting, _) => Phase::ShuttingDown,
+            (Provisioning::Gone, _) => Phase::Terminated,
             (Provisioning::Unknown, _) => Phase::Unknown,
             (Provisioning::Creating, _) => Phase::Pending,
             (Provisioning::Done | Provisioning::Failed, Some(Power::Running)) => Phase::Running,
@@ -161,6 +164,16 @@ impl Machine {
     /// Whether it failed and never ran, by its runtime state: nothing of worth is on it. Without a runtime state nothing is believed.
     pub(super) const fn is_stillborn(&self) -> bool {
         self.is_doubtful() && self.failure.is_some()
+    }
+
+    /// Whether it carries this cluster's tags, or the tag of workers that somebody else has made.
+    pub(super) const fn is_worker(&self) -> bool {
+        matches!(self.ownership, Ownership::Ours | Ownership::WorkerTag)
+    }
+
+    /// The same, after its end.
+    pub(super) fn gone(self) -> Self {
+        Self { provisioning: Provisioning::Gone, ..self }
     }
 
     pub(super) fn listed(self) -> Instance {

@@ -74,7 +74,7 @@ async fn phases_follow_provisioning_and_power() {
     stage.vms.terminate(&crate::stage::end(&bought)).await.unwrap();
     assert_eq!(phase().await, Some(Phase::ShuttingDown));
     stage.arm.settle();
-    assert_eq!(phase().await, None);
+    assert_eq!(phase().await, Some(Phase::Terminated));
 }
 
 #[tokio::test]

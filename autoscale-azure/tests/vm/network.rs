@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use autoscale_azure::fake::{Arm, ArmSettings, Fault, Requests, ServeOptions, Trouble};
 use autoscale_azure::vm::Vms;
+use autoscale_core::data::view::Phase;
 use autoscale_core::driver::SystemClock;
 use autoscale_core::ports::{ErrorKind, NodeProvider};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -34,7 +35,10 @@ async fn a_machine_lives_and_ends_over_http() {
     assert!(listing.complete && listing.instances.len() == 2, "{listing:?}");
     vms.terminate(&end(&bought)).await.unwrap();
     arm.settle();
-    assert_eq!(vms.list().await.unwrap().instances.len(), 1);
+    let listing = vms.list().await.unwrap();
+    let ended: Vec<_> =
+        listing.instances.iter().filter(|i| i.phase == Phase::Terminated).map(|i| &i.id).collect();
+    assert_eq!((listing.instances.len(), ended), (2, vec![&bought]));
     assert!(arm.log().iter().any(|entry| entry.query.contains("skiptoken")));
 }
 

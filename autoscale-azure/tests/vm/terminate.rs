@@ -1,8 +1,9 @@
 //! Whom a terminate ends.
 
 use autoscale_azure::fake::{ArmSettings, Fault, Requests, Trouble};
+use autoscale_core::data::view::Phase;
 use autoscale_core::ports::{ErrorKind, NodeProvider};
-use autoscale_core::words::InstanceId;
+use autoscale_core::words::{InstanceId, Span};
 use serde_json::json;
 
 use crate::stage::{Stage, body, config, end, id, order};
@@ -19,7 +20,70 @@ async fn the_interface_and_the_disk_go_with_the_machine() {
     assert_eq!(stage.arm.parts().len(), 2);
     stage.vms.terminate(&end(&bought)).await.unwrap();
     stage.arm.settle();
-    assert!(stage.arm.parts().is_empty() && stage.vms.list().await.unwrap().instances.is_empty());
+    assert!(stage.arm.parts().is_empty());
+}
+
+/// How the machines are listed.
+async fn phases(stage: &Stage) -> Vec<Phase> {
+    stage.vms.list().await.unwrap().instances.iter().map(|instance| instance.phase).collect()
+}
+
+#[tokio::test]
+async fn what_was_ended_is_listed_as_terminated_for_a_while() {
+    let stage = Stage::new(ArmSettings::default(), config());
+    let bought = stage.vms.launch(&order(1, 1)).await.unwrap().instance;
+    stage.arm.settle();
+    let before = stage.vms.list().await.unwrap();
+    stage.vms.terminate(&end(&bought)).await.unwrap();
+    assert_eq!(phases(&stage).await, [Phase::ShuttingDown]);
+    stage.arm.settle();
+    let after = stage.vms.list().await.unwrap();
+    assert_eq!(
+        after.instances,
+        before
+            .instances
+            .into_iter()
+            .map(|mut instance| {
+                instance.phase = Phase::Terminated;
+                instance
+            })
+            .collect::<Vec<_>>()
+    );
+    // What looks like a missing group, or cannot be asked, says nothing; and another machine of the name is that machine.
+    let looks = || Requests::any().method("GET").part("/virtualMachines/as-");
+    for refused in [Trouble::Refused(404, "ResourceGroupNotFound".to_owned()), Trouble::AnswerLost] {
+        stage.arm.add_fault(Fault::once(looks(), refused));
+        assert_eq!(phases(&stage).await, []);
+    }
+    stage.vms.launch(&order(1, 2)).await.unwrap();
+    stage.arm.settle();
+    assert_eq!(phases(&stage).await, [Phase::Running]);
+    stage.arm.evict("as-abcd-1-0");
+    assert_eq!(phases(&stage).await, [Phase::ShuttingDown]);
+    stage.arm.settle();
+    assert_eq!(phases(&stage).await, [Phase::Terminated]);
+    stage.arm.advance(Span::from_mins(21));
+    assert_eq!(phases(&stage).await, []);
+    assert_eq!(stage.arm.faults_left(), 0);
+}
+
+#[tokio::test]
+async fn what_vanishes_otherwise_is_only_absent() {
+    let stage = Stage::new(ArmSettings::default(), config());
+    stage.vms.launch(&order(1, 1)).await.unwrap();
+    stage.arm.settle();
+    assert_eq!(phases(&stage).await, [Phase::Running]);
+    stage.arm.evict("as-abcd-1-0");
+    stage.arm.settle();
+    assert_eq!(phases(&stage).await, []);
+}
+
+#[tokio::test]
+async fn a_list_that_is_late_is_completed() {
+    let stage = Stage::new(ArmSettings::default().with_list_lag(Span::from_mins(3)), config());
+    let bought = stage.vms.launch(&order(1, 1)).await.unwrap().instance;
+    stage.vms.terminate(&end(&bought)).await.unwrap();
+    assert_eq!(phases(&stage).await, [Phase::ShuttingDown], "the list does not show it yet");
 }
 
 #[tokio::test]

@@ -52,6 +52,19 @@ fn pods_that_fit_on_no_node_buy_nothing_and_are_named() {
 }
 
 #[test]
+fn a_new_node_has_what_all_have_in_common_but_not_the_name_of_the_only_one() {
+    for (label, value, bought) in [("disk", "fast", 1), ("disk", "slow", 0), ("local/node", "n-i-0", 0)] {
+        let mut lab = Lab::with_nodes(web().with_min(1).with_pending(Span::from_secs(0)), &["a"]);
+        let node = &mut lab.cluster.nodes[0];
+        assert_eq!(node.name.as_str(), "n-i-0");
+        node.labels.extend([("local/node", "n-i-0"), ("disk", "fast")].map(|(k, v)| (k.into(), v.into())));
+        lab.pending(1, 1_000);
+        lab.cluster.pods[0].constraints.selector = [(label.to_owned(), value.to_owned())].into();
+        assert_eq!(launches(&lab.plan()).len(), bought, "{label}={value}");
+    }
+}
+
+#[test]
 fn growth_is_capped_by_max_and_batch() {
     for (max, batch, expected) in [(10, 10, 5), (4, 10, 2), (10, 3, 3), (2, 10, 0)] {
         let pool = web().with_max(max).with_max_batch(batch).with_pending(Span::from_secs(0));

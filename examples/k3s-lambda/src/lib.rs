@@ -9,7 +9,7 @@
 //! | [`policy`] | the policy, from variables of the reference or a document |
 //! | [`clients`], [`setup`] | the SDK's clients, and the ports over them |
 //! | [`cluster`] | the master, found by tag; the Kubernetes API and Prometheus there |
-//! | [`objects`] | the record in S3 |
+//! | [`objects`] | buckets: the record, large entries of the audit log, a policy |
 //! | [`function`] | one invocation |
 //! | [`telemetry`] | logs, metrics for CloudWatch and a Pushgateway |
 //! | [`command`] | `--local`, `status`, `explain`, `unlock`, `pause`, `resume`, `adopt`, `check` |

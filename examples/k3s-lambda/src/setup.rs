@@ -11,9 +11,10 @@ use autoscale_core::ports::{AuditLog, Clock, Ids, StateStore};
 use crate::bad::Bad;
 use crate::clients::Clients;
 use crate::cluster::{Cluster, ClusterDrainer, ClusterMetrics, Dial, Master, MasterDial};
+use crate::objects::Reach;
+use crate::policy;
 use crate::settings::{Lookup, Settings, StatePlace};
 use crate::telemetry::Push;
-use crate::{objects, policy};
 
 /// Everything that an invocation or an operator's command works with.
 #[derive(Debug)]
@@ -32,6 +33,9 @@ pub struct Setup {
     pub(crate) push: Option<Push>,
     scope: String,
 }
+
+/// Larger entries of the audit log go beside the record, where that is in a bucket: an item of the table takes 400 KiB.
+const LARGE: usize = 320 << 10;
 
 /// What can be asked beforehand.
 #[derive(Debug)]
@@ -74,18 +78,22 @@ impl Setup {
         }
         let nodes = Ec2Nodes::new(clients.ec2.clone(), settings.ec2.clone(), clock.clone());
         let policy = policy::find(&settings, clients, &nodes, clock.clone(), lookup).await?;
-        let log = Arc::new(AuditTable::new(clients.dynamodb.clone(), &settings.logs, &settings.cluster));
-        let table = match &settings.state {
+        let mut log = AuditTable::new(clients.dynamodb.clone(), &settings.logs, &settings.cluster);
+        let (table, store): (_, Arc<dyn StateStore>) = match &settings.state {
             StatePlace::Table(table) => {
-                Some(TableStore::new(clients.dynamodb.clone(), table, &settings.cluster))
+                let table = TableStore::new(clients.dynamodb.clone(), table, &settings.cluster);
+                (Some(table.clone()), Arc::new(table))
             }
-            StatePlace::S3(_) => None,
+            StatePlace::S3(place) => {
+                let bucket = Reach::new(&settings, clients, clock.clone()).state(place)?;
+                let large =
+                    bucket.large().map_err(|error| Bad::of(format!("STATE_S3: {}", error.chain())))?;
+                // What would take more than a few items of the table lies beside the record.
+                log = log.with_overflow(LARGE, large);
+                (None, Arc::new(bucket))
+            }
         };
-        let store: Arc<dyn StateStore> = match (&table, &settings.state) {
-            (None, StatePlace::S3(place)) => objects::record(place, &settings.cluster)?,
-            (Some(table), _) => Arc::new(table.clone()),
-            (None, StatePlace::Table(_)) => return Err(Bad::of("not enough was set")),
-        };
+        let log = Arc::new(log);
         let master = Master::new(clients.ec2.clone(), settings.master.clone());
         let cluster = Cluster::new(master, dial, clock.clone());
         let push = Push::new(&settings, &clients.ssm, cluster.clone(), &clock);

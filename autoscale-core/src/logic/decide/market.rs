@@ -187,7 +187,9 @@ fn in_common<'a>(
     let Some(first) = samples.first() else { return (Vec::new(), Vec::new()) };
     let same = |key: &str| {
         let value = first.label(key)?;
-        samples.iter().all(|node| node.label(key) == Some(value)).then_some(value)
+        // The only node of a pool tells what its own name is in some labels, such as those of local volumes.
+        let shared = |node: &&Node| node.label(key) == Some(value) && node.name.as_str() != value;
+        samples.iter().all(shared).then_some(value)
     };
     let labels = asked.iter().filter_map(|key| Some((*key, same(key)?))).collect();
     // Conditions of a node are no part of what a new one is like.

@@ -232,7 +232,8 @@ async fn aws_takes_a_machine_while_replicas_die() {
         stop.notify_one();
         running.await.unwrap();
         let kills = Arc::new(AtomicU64::new(0));
-        let keepers = [keeper(&world, "left", seed, &kills), keeper(&world, "right", seed + 100, &kills)];
+        let keepers =
+            [keeper(&world, "left", (seed, 120), &kills), keeper(&world, "right", (seed + 100, 120), &kills)];
         let vm = world.victim();
         world.announce(&vm);
         tokio::time::sleep(Span::from_secs(120).into()).await;

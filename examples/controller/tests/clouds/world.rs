@@ -330,11 +330,11 @@ pub(crate) async fn one_replica<C: Cloud>(world: &mut World<C>, name: &str) {
     assert!(world.is_clean().await);
 }
 
-/// Keeps a process alive, which dies again and again at a random request and is started again.
+/// Keeps a process alive, which dies again and again at a random request, the `latest` at most, and is started again.
 pub(crate) fn keeper<C: Cloud>(
     world: &World<C>,
     name: &'static str,
-    seed: u64,
+    (seed, latest): (u64, u64),
     kills: &Arc<AtomicU64>,
 ) -> JoinHandle<()> {
     let (server, cloud, kills) = (world.server.clone(), world.cloud.clone(), kills.clone());
@@ -342,7 +342,7 @@ pub(crate) fn keeper<C: Cloud>(
     let mut dice = Dice::new(seed);
     tokio::spawn(async move {
         loop {
-            let fuse = Fuse::new(1 + dice.below(120), dice.below(2) == 1);
+            let fuse = Fuse::new(1 + dice.below(latest), dice.below(2) == 1);
             let (running, _) = start(&server, &*cloud, &settings, name, &fuse, Arc::default());
             fuse.dead.notified().await;
             running.abort();
@@ -357,8 +357,8 @@ pub(crate) fn keeper<C: Cloud>(
 pub(crate) async fn two_replicas_killed<C: Cloud>(world: &mut World<C>, seed: u64) {
     let kills = Arc::new(AtomicU64::new(0));
     let keepers = [
-        keeper(world, "left", seed.wrapping_mul(2), &kills),
-        keeper(world, "right", seed.wrapping_mul(2).wrapping_add(1), &kills),
+        keeper(world, "left", (seed.wrapping_mul(2), 120), &kills),
+        keeper(world, "right", (seed.wrapping_mul(2).wrapping_add(1), 120), &kills),
     ];
     tell(world).await;
     let killed = kills.load(Ordering::SeqCst);

@@ -11,8 +11,8 @@ use autoscale_core::ports::Clock;
 
 use crate::bad::Bad;
 use crate::clients::Clients;
-use crate::objects;
-use crate::settings::{Lookup, PolicyPlace, PoolSettings, S3Place, Settings};
+use crate::objects::Reach;
+use crate::settings::{Lookup, PolicyPlace, PoolSettings, Settings};
 pub use shape::allocatable;
 
 /// The variables that the core's builder reads.
@@ -52,18 +52,16 @@ pub async fn find(
                 SecretParameter::new(clients.ssm.clone(), name, clock).map_err(failed)?.with_plain();
             parse("POLICY_PARAM", parameter.get().await.map_err(failed)?.expose(), None)?
         }
-        PolicyPlace::S3(place) => of_object(place).await?,
+        PolicyPlace::S3(place) => {
+            let text = Reach::new(settings, clients, clock).text("POLICY_S3", place).await?;
+            parse("POLICY_S3", &text, PolicyFormat::of_path(place.path.as_ref()))?
+        }
     };
     if *policy.cluster() != settings.cluster {
         let expected = format!("{}, as CLUSTER_ID or CLUSTER_TAG_VALUE says", settings.cluster);
         return Err(Bad::setting("the policy's cluster", policy.cluster().as_str(), expected));
     }
     Ok(Arc::new(policy))
-}
-
-async fn of_object(place: &S3Place) -> Result<Policy, Bad> {
-    let text = objects::text("POLICY_S3", place).await?;
-    parse("POLICY_S3", &text, PolicyFormat::of_path(place.path.as_ref()))
 }
 
 /// A document. Without a name that tells, JSON begins with a brace and everything else is YAML.

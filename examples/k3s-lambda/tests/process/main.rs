@@ -7,6 +7,7 @@
 mod account;
 mod cloud;
 mod http;
+mod lambda;
 #[path = "../story/parameters.rs"]
 #[allow(dead_code)]
 mod parameters;
@@ -14,6 +15,8 @@ mod place;
 #[path = "../../../../autoscale-aws/tests/ec2/query.rs"]
 #[allow(dead_code)]
 mod query;
+#[path = "../../../../autoscale-aws/tests/real/mod.rs"]
+mod real;
 mod runtime;
 mod story;
 #[path = "../../../../autoscale-aws/tests/dynamodb/tables/mod.rs"]

@@ -10,11 +10,11 @@ use crate::place::{Place, SECRETS};
 use crate::runtime::{PATIENCE, Process, program};
 use crate::wire::Fault;
 
-fn schedule() -> Value {
+pub(crate) fn schedule() -> Value {
     json!({"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}})
 }
 
-fn interruption(instance: &str) -> Value {
+pub(crate) fn interruption(instance: &str) -> Value {
     json!({"id": "event-1", "source": "aws.ec2", "detail-type": "EC2 Spot Instance Interruption Warning",
         "detail": {"instance-id": instance, "instance-action": "terminate"}})
 }
@@ -149,7 +149,7 @@ async fn one_that_is_killed_behind_its_request_buys_nothing_twice() {
 }
 
 /// The program with a command: its code, and what was asked for, or why there is nothing. No secret is in any of it.
-async fn run(place: &Place, args: &[&str]) -> (Option<i32>, String) {
+pub(crate) async fn run(place: &Place, args: &[&str]) -> (Option<i32>, String) {
     let mut program = program(place.variables().iter().cloned());
     program.args(args);
     // The servers are in this process and have to go on.
@@ -160,7 +160,7 @@ async fn run(place: &Place, args: &[&str]) -> (Option<i32>, String) {
     (output.status.code(), if out.is_empty() { said } else { out })
 }
 
-fn judge_killed(written: &str) {
+pub(crate) fn judge_killed(written: &str) {
     for secret in SECRETS {
         assert!(!written.contains(secret), "{secret} is shown");
     }

@@ -15,6 +15,7 @@ use k3s_lambda::bad::Bad;
 use k3s_lambda::clients::Clients;
 use k3s_lambda::cluster::{Dial, Reached};
 use k3s_lambda::function::Function;
+use k3s_lambda::objects::Buckets;
 use k3s_lambda::settings::Settings;
 use k3s_lambda::setup::Setup;
 
@@ -133,6 +134,8 @@ pub(crate) struct Around {
     pub(crate) tables: Wire<Tables>,
     pub(crate) parameters: Wire<Parameters>,
     pub(crate) load: Load,
+    /// S3, if it can be reached.
+    pub(crate) buckets: Option<Buckets>,
     /// Addresses that were connected to.
     pub(crate) asked: Arc<Mutex<Vec<IpAddr>>>,
 }
@@ -145,6 +148,7 @@ impl Around {
             tables: Wire::new(Tables::new()),
             parameters: Wire::new(Parameters::default()),
             load: Load { percent: Arc::new(AtomicI64::new(50)), down: Arc::default() },
+            buckets: None,
             asked: Arc::default(),
         }
     }
@@ -162,7 +166,8 @@ impl Around {
         };
         let settings = Settings::from_env(&lookup)?;
         let (ec2, dynamodb) = (account::client(&self.ec2), tables::client(&self.tables));
-        let clients = Clients::new(ec2, dynamodb, ssm(&self.parameters), "eu-central-1".to_owned());
+        let mut clients = Clients::new(ec2, dynamodb, ssm(&self.parameters), "eu-central-1".to_owned());
+        clients.buckets.clone_from(&self.buckets);
         let clock: Arc<dyn Clock> = Arc::new(ServerClock(self.server.clone()));
         let ids: Arc<dyn Ids> = Arc::new(RandomIds::new("test"));
         let near = Arc::new(Near(self.clone()));

@@ -8,6 +8,7 @@ use std::task::Poll;
 use autoscale_core::words::{Span, Timestamp};
 use autoscale_kube::fake::{ApiServer, NodeSpec, Settings as Weather};
 use k3s_lambda::function::{Answer as Told, Failed, Function};
+use k3s_lambda::objects::Buckets;
 use serde_json::{Value, json};
 
 use crate::account::SUBNETS;
@@ -68,6 +69,11 @@ impl House {
         tokio::time::sleep(Span::from_secs(1).into()).await;
         let function = around.function().await;
         Self { around, told: Mutex::default(), function, time }
+    }
+
+    /// From now on S3 can be reached.
+    pub(crate) fn reach(&mut self, buckets: Buckets) {
+        self.around.buckets = Some(buckets);
     }
 
     /// The process ends, and another one begins.

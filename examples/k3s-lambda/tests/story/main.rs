@@ -7,6 +7,7 @@ mod account;
 mod around;
 mod audit;
 mod auth;
+mod buckets;
 mod house;
 mod join;
 mod parameters;
@@ -14,6 +15,8 @@ mod policies;
 #[path = "../../../../autoscale-aws/tests/ec2/query.rs"]
 #[allow(dead_code)]
 mod query;
+#[path = "../../../../autoscale-aws/tests/real/mod.rs"]
+mod real;
 mod story;
 #[path = "../../../../autoscale-aws/tests/dynamodb/tables/mod.rs"]
 mod tables;

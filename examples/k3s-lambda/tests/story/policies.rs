@@ -5,7 +5,7 @@ use k3s_lambda::command::{Command, Exit};
 
 use crate::house::House;
 
-const DOCUMENT: &str = "
+pub(crate) const DOCUMENT: &str = "
 version: 1
 cluster: shop
 pools:
@@ -17,7 +17,7 @@ pools:
 ";
 
 /// The pool's variables are not there when a document is.
-const NONE: [(&str, &str); 11] = [
+pub(crate) const NONE: [(&str, &str); 11] = [
     ("MIN_WORKERS", ""),
     ("MAX_WORKERS", ""),
     ("PENDING_UP_SEC", ""),
