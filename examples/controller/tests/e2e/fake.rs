@@ -12,8 +12,8 @@ use autoscale_kube::fake::ApiServer;
 use serde_json::{Value, json};
 
 use crate::common::{NAMESPACE, POLICY, ServerClock, follow, server, text, workload};
-use crate::kill::{Dice, Fuse};
-use crate::replica::{replica, settings};
+use crate::kill::Dice;
+use crate::replica::{mortal, replica, settings};
 use crate::story::{Stage, tell};
 use crate::truth::Seen;
 
@@ -135,24 +135,12 @@ async fn two_replicas_killed(seed: u64) {
     let time = follow(&fake.server);
     grant(&fake.server);
     let kills = Arc::new(AtomicU64::new(0));
-    let keeper = |name: &'static str, number: u64| {
-        let (server, kills) = (fake.server.clone(), kills.clone());
+    let keepers = [("left", 0), ("right", 1)].map(|(name, number)| {
         let settings = settings(&format!("{name}-{seed}"), POLICY, NAMESPACE);
-        let mut dice = Dice::new(seed.wrapping_mul(2).wrapping_add(number));
-        async move {
-            loop {
-                let fuse = Fuse::new(1 + dice.below(120), dice.below(2) == 1);
-                let client = fuse.client(server.client_as(ACCOUNT));
-                let running = replica(client, clock(&server), &settings, name, Arc::default()).await;
-                fuse.dead.notified().await;
-                running.abort();
-                kills.fetch_add(1, Ordering::SeqCst);
-                // As long as a pod takes to be started again.
-                tokio::time::sleep(Span::from_millis(500 + dice.below(8_000)).into()).await;
-            }
-        }
-    };
-    let keepers = [tokio::spawn(keeper("left", 0)), tokio::spawn(keeper("right", 1))];
+        let dice = Dice::new(seed.wrapping_mul(2).wrapping_add(number));
+        let client = fake.server.client_as(ACCOUNT);
+        tokio::spawn(mortal(client, clock(&fake.server), (settings, name), dice, kills.clone()))
+    });
     tell(&mut fake).await;
     let killed = kills.load(Ordering::SeqCst);
     println!("seed {seed}: {killed} kills");

@@ -1,7 +1,8 @@
 //! The story on the cluster of the current kubeconfig: in a namespace of its own, on machines of its own, which are gone
-//! afterwards. It takes about a quarter of an hour.
+//! afterwards. Two replicas are killed again and again meanwhile. It takes about a quarter of an hour.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use autoscale_core::driver::{SystemClock, open};
@@ -15,7 +16,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::common::{POLICY, workload};
-use crate::replica::{replica, settings};
+use crate::kill::Dice;
+use crate::replica::{mortal, settings};
 use crate::story::{Stage, tell};
 use crate::truth::Seen;
 
@@ -112,22 +114,27 @@ async fn the_story_on_a_real_cluster() {
         real.here::<Deployment>().create(&PostParams::default(), &deployment).await.unwrap();
     }
     let policy = POLICY.replace("shop", &name);
-    let stops: [Arc<tokio::sync::Notify>; 2] = Default::default();
-    let mut replicas = Vec::new();
-    for (stop, side) in stops.iter().zip(["left", "right"]) {
+    let kills = Arc::new(AtomicU64::new(0));
+    println!("seed {}", since.as_secs());
+    let keepers = [("left", 0), ("right", 1)].map(|(side, number)| {
         let settings = settings(&format!("{name}-{side}"), &policy, &name);
+        let dice = Dice::new(since.as_secs().wrapping_mul(2).wrapping_add(number));
         let clock = Arc::new(SystemClock::new());
-        replicas.push(replica(client.clone(), clock, &settings, side, stop.clone()).await);
-    }
+        tokio::spawn(mortal(client.clone(), clock, (settings, side), dice, kills.clone()))
+    });
     // Whatever comes of it, nothing stays behind.
     let told = std::panic::AssertUnwindSafe(tell(&mut real));
     let told = futures_util::FutureExt::catch_unwind(told).await;
-    stops.iter().for_each(|stop| stop.notify_one());
-    for replica in replicas {
-        replica.await.unwrap();
+    for keeper in keepers {
+        keeper.abort();
+        // What it was about to ask for is not asked for any more.
+        assert!(keeper.await.is_err_and(|error| error.is_cancelled()));
     }
     real.clean_up().await;
     if let Err(failed) = told {
         std::panic::resume_unwind(failed);
     }
+    let killed = kills.load(Ordering::SeqCst);
+    println!("{killed} kills");
+    assert!(killed >= 4, "only {killed} kills: nothing was tried");
 }

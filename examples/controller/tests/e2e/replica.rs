@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use autoscale_core::ports::{Clock, RandomIds};
 use autoscale_core::words::Span;
@@ -15,6 +16,8 @@ use controller::setup::Setup;
 use kube::Client;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
+
+use crate::kill::{Dice, Fuse};
 
 /// Settings as from a command line, with the policy in a file of its own.
 pub(crate) fn settings(name: &str, policy: &str, namespace: &str) -> Settings {
@@ -60,4 +63,34 @@ pub(crate) async fn replica(
             () = beside => {}
         }
     })
+}
+
+/// A replica that dies again and again at a random request, and is started again. Kills are counted.
+pub(crate) async fn mortal(
+    client: Client,
+    clock: Arc<dyn Clock>,
+    (settings, name): (Settings, &'static str),
+    mut dice: Dice,
+    kills: Arc<AtomicU64>,
+) {
+    loop {
+        let fuse = Fuse::new(1 + dice.below(120), dice.below(2) == 1);
+        let client = fuse.client(client.clone());
+        // It may die while it sets itself up, and waits for ever then.
+        let mut running = None;
+        {
+            let starting = replica(client, clock.clone(), &settings, name, Arc::default());
+            tokio::select! {
+                started = starting => running = Some(started),
+                () = fuse.dead.notified() => {}
+            }
+        }
+        if let Some(running) = running {
+            fuse.dead.notified().await;
+            running.abort();
+        }
+        kills.fetch_add(1, Ordering::SeqCst);
+        // As long as a pod takes to be started again.
+        tokio::time::sleep(Span::from_millis(500 + dice.below(8_000)).into()).await;
+    }
 }
