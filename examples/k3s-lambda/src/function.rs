@@ -105,7 +105,7 @@ impl Function {
     pub fn new(setup: Setup, ids: &dyn Ids) -> Self {
         let auditor =
             Auditor::new(setup.log.clone(), ids.holder()).with_limit(setup.ports.clock.clone(), CALL);
-        let telemetry = Telemetry::new(&setup.settings.cluster, setup.settings.emf.clone());
+        let telemetry = Telemetry::new(&setup.policy, setup.settings.emf.clone());
         let driver = setup.driver();
         Self { setup, driver, rest: Mutex::new(Rest { auditor, telemetry }) }
     }
@@ -134,6 +134,11 @@ impl Function {
         let Some(report) = self.tick(&trigger, left).await else { return (Err(Failed::Late), Vec::new()) };
         let lines = self.told(&report, end.map(|end| end.since(self.clock().boot()))).await;
         (self.answer(&report, read), lines)
+    }
+
+    /// Everything that has been counted so far, as the Pushgateway is told.
+    pub async fn exposition(&self) -> String {
+        self.rest.lock().await.telemetry.exposition()
     }
 
     fn clock(&self) -> &Arc<dyn Clock> {

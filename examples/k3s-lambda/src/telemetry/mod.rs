@@ -5,9 +5,10 @@ mod exposition;
 mod logs;
 mod push;
 mod recorder;
+mod zeros;
 
+use autoscale_core::data::policy::Policy;
 use autoscale_core::driver::{MetricsObserver, Report};
-use autoscale_core::words::ClusterId;
 
 pub use logs::{LogsTo, filter, init};
 pub(crate) use push::Push;
@@ -41,10 +42,13 @@ pub struct Telemetry {
 }
 
 impl Telemetry {
-    /// Of one cluster; `emf` names the metrics for CloudWatch, `None` all.
-    pub fn new(cluster: &ClusterId, emf: Option<Vec<String>>) -> Self {
+    /// Of a policy's cluster and pools, whose counters begin at zero; `emf` names the metrics for CloudWatch, `None` all.
+    pub fn new(policy: &Policy, emf: Option<Vec<String>>) -> Self {
         let collected = Collected::default();
-        let observer = metrics::with_local_recorder(&collected, || MetricsObserver::new(cluster));
+        let observer = metrics::with_local_recorder(&collected, || {
+            zeros::count(policy);
+            MetricsObserver::new(policy.cluster())
+        });
         Self { observer, collected, emf }
     }
 

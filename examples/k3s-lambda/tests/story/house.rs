@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 use std::pin::pin;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
 use autoscale_core::words::{Span, Timestamp};
@@ -27,6 +27,8 @@ pub(crate) struct House {
     around: Around,
     /// What CloudWatch was told.
     pub(crate) told: Mutex<Vec<Value>>,
+    /// What the Pushgateway has.
+    pub(crate) pushed: Arc<Mutex<String>>,
     pub(crate) function: Function,
     time: tokio::task::JoinHandle<()>,
 }
@@ -67,7 +69,7 @@ impl House {
         // Before the first look at a clock.
         tokio::time::sleep(Span::from_secs(1).into()).await;
         let function = around.function().await;
-        Self { around, told: Mutex::default(), function, time }
+        Self { around, told: Mutex::default(), pushed: Arc::default(), function, time }
     }
 
     /// The process ends, and another one begins.
@@ -83,6 +85,7 @@ impl House {
             serde_json::from_str(line).unwrap()
         });
         self.told.lock().unwrap().extend(lines);
+        *self.pushed.lock().unwrap() = self.function.exposition().await;
         told
     }
 
@@ -115,6 +118,7 @@ impl House {
                 "running" => {
                     let node = NodeSpec::new(&id).with_provider_id(format!("aws:///{zone}/{id}"));
                     let node = node.with_label("topology.kubernetes.io/zone", &zone);
+                    let node = node.with_label("autoscale.local/pool", "workers");
                     self.server.add_node(node.with_allocatable("cpu", "1930m"));
                 }
                 _ => self.server.remove_node(&id),
