@@ -17,7 +17,7 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 
 use crate::setup::Setup;
-use crate::telemetry::Telemetry;
+use crate::telemetry::{Series, Telemetry};
 
 /// What is left of an invocation's time for the audit log and metrics.
 const AFTER: Span = Span::from_secs(8);
@@ -136,9 +136,11 @@ impl Function {
         (self.answer(&report, read), lines)
     }
 
-    /// Everything that has been counted so far, as the Pushgateway is told.
-    pub async fn exposition(&self) -> String {
-        self.rest.lock().await.telemetry.exposition()
+    /// Adds what was counted since the last time, as to a Pushgateway, for whoever keeps series by himself.
+    pub async fn add_to(&self, series: &mut Vec<Series>) {
+        let telemetry = &self.rest.lock().await.telemetry;
+        *series = telemetry.continued(series);
+        telemetry.pushed();
     }
 
     fn clock(&self) -> &Arc<dyn Clock> {
@@ -208,7 +210,7 @@ impl Function {
         }
         let lines = telemetry.observe(report);
         if let Some(push) = self.setup.push.as_ref().filter(|_| enough(AFTER))
-            && let Err(why) = push.push(telemetry.exposition()).await
+            && let Err(why) = push.push(telemetry).await
         {
             tracing::warn!(why, "metrics are not pushed");
         }

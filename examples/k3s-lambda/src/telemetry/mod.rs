@@ -2,6 +2,7 @@
 
 mod emf;
 mod exposition;
+mod gateway;
 mod logs;
 mod push;
 mod recorder;
@@ -61,8 +62,18 @@ impl Telemetry {
         emf::lines(report.at, series.iter().filter(|one| wanted(&one.name)))
     }
 
-    /// Everything that has been counted so far, as Prometheus reads it.
-    pub fn exposition(&self) -> String {
-        exposition::text(&self.collected.all())
+    /// What there is now, where this was there before: counters go on from it, for they are those of all processes.
+    pub(crate) fn continued(&self, before: &[Series]) -> Vec<Series> {
+        gateway::continued(before, self.collected.unpushed())
     }
+
+    /// It was taken.
+    pub(crate) fn pushed(&self) {
+        self.collected.pushed();
+    }
+}
+
+/// Series in the order of their names, as Prometheus reads them.
+pub fn text(series: &[Series]) -> String {
+    exposition::text(series)
 }

@@ -8,6 +8,7 @@ use std::task::Poll;
 use autoscale_core::words::{Span, Timestamp};
 use autoscale_kube::fake::{ApiServer, NodeSpec, Settings as Weather};
 use k3s_lambda::function::{Answer as Told, Failed, Function};
+use k3s_lambda::telemetry::Series;
 use serde_json::{Value, json};
 
 use crate::account::SUBNETS;
@@ -28,7 +29,7 @@ pub(crate) struct House {
     /// What CloudWatch was told.
     pub(crate) told: Mutex<Vec<Value>>,
     /// What the Pushgateway has.
-    pub(crate) pushed: Arc<Mutex<String>>,
+    pub(crate) pushed: Arc<Mutex<Vec<Series>>>,
     pub(crate) function: Function,
     time: tokio::task::JoinHandle<()>,
 }
@@ -85,7 +86,9 @@ impl House {
             serde_json::from_str(line).unwrap()
         });
         self.told.lock().unwrap().extend(lines);
-        *self.pushed.lock().unwrap() = self.function.exposition().await;
+        let mut pushed = self.pushed.lock().unwrap().clone();
+        self.function.add_to(&mut pushed).await;
+        *self.pushed.lock().unwrap() = pushed;
         told
     }
 

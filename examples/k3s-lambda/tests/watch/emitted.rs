@@ -6,6 +6,8 @@ use std::process::{Command, Stdio};
 
 use autoscale_core::driver::measures::{ALL as CATALOGUE, Kind};
 
+use k3s_lambda::telemetry::text;
+
 use crate::history::History;
 use crate::real::Programs;
 use crate::told::{ALL, passes};
@@ -26,7 +28,7 @@ fn pushed(history: &History) -> impl Iterator<Item = (&str, &BTreeMap<usize, f64
 #[test]
 fn promtool_finds_nothing_to_say_about_it() {
     let Some(programs) = Programs::find() else { return };
-    let text = passes(async { begun().await.pushed.lock().unwrap().clone() });
+    let text = passes(async { text(&begun().await.pushed.lock().unwrap()) });
     assert!(text.lines().count() > 100, "{text}");
     let check = |text: &str| {
         let mut command = Command::new(&programs.promtool);

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use autoscale_core::data::view::{Reading, SignalQuery};
 use autoscale_core::ports::MetricsSource;
 use autoscale_core::words::{PoolName, SignalName, Span};
+use k3s_lambda::telemetry::text;
 use serde_json::Value;
 
 use crate::history::{EVERY, History};
@@ -60,7 +61,7 @@ impl Watched {
                 tokio::time::sleep(EVERY.into()).await;
                 let nodes = server.objects("v1", "Node");
                 let mut samples = exporters.scraped(&nodes, percent(&load).await);
-                samples.extend(pushed_samples(&pushed.lock().unwrap()));
+                samples.extend(pushed_samples(&text(&pushed.lock().unwrap())));
                 kept.lock().unwrap().add(server.now(), samples);
             }
         });

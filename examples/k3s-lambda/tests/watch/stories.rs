@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::history::History;
 use crate::scrape::Watched;
-use crate::trouble::{draining, is_draining};
+use crate::trouble::{begun, draining, is_draining};
 
 fn interruption(instance: &str) -> Value {
     json!({"id": format!("of-{instance}"), "source": "aws.ec2",
@@ -78,17 +78,40 @@ pub(crate) async fn pods() -> History {
     house.until("machines for pods", 8, |house| house.running().len() == 3).await;
     house.until("pods that run", 4, |house| house.server.waiting().is_empty()).await;
     house.ticks(5).await;
+    // The first one is of spot, and its replacement is not.
+    let taken = house.running().into_iter().find(|worker| worker.spot).unwrap().id;
+    takes(&house, &taken).await;
+    house.until("a new one", 6, |house| house.running().len() == 3).await;
+    house.ticks(5).await;
+    assert!(house.running().iter().all(|worker| !worker.spot));
     house.history()
 }
 
 /// A node is drained, and needed again before it is empty.
 pub(crate) async fn needed_again() -> History {
-    let house = draining().await;
+    let house = Box::pin(draining()).await;
     house.load.set(90);
     house.until("it serves again", 4, |house| !is_draining(house)).await;
     house.load.set(50);
     house.ticks(10).await;
     assert_eq!(house.ec2.sent("TerminateInstances"), 0);
+    house.history()
+}
+
+/// Lambda keeps two processes, and calls now this one and now that one. One of them has seen two orders fail, a while ago.
+pub(crate) async fn two_processes() -> History {
+    let mut house = begun().await;
+    house.ec2.service.lock().forbidden.insert("RunInstances");
+    house.load.set(90);
+    house.until("it may not buy", 6, |house| house.ec2.sent("RunInstances") > 1).await;
+    house.ec2.service.lock().forbidden.clear();
+    house.load.set(50);
+    house.ticks(10).await;
+    let mut other = house.function().await;
+    for _ in 0..20 {
+        std::mem::swap(&mut house.function, &mut other);
+        house.tick().await;
+    }
     house.history()
 }
 

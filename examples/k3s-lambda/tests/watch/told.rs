@@ -15,11 +15,12 @@ pub(crate) struct Told {
 
 type Story = (&'static str, Option<&'static str>, fn() -> History);
 
-const STORIES: [Story; 16] = [
+const STORIES: [Story; 17] = [
     ("quiet", None, || passes(stories::quiet())),
     ("a day", None, || passes(stories::a_day())),
     ("pods", None, || passes(stories::pods())),
     ("needed again", None, || passes(stories::needed_again())),
+    ("two processes", None, || passes(stories::two_processes())),
     ("an operator", None, || passes(stories::an_operator())),
     ("nobody calls", Some("AutoscaleNotRunning"), || passes(trouble::nobody_calls())),
     ("nothing is permitted", Some("AutoscaleErrors"), || passes(trouble::nothing_is_permitted())),

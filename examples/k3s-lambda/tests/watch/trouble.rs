@@ -142,7 +142,7 @@ pub(crate) async fn a_machine_is_silent() -> History {
 
 /// An idle node is drained, and while it is, its pods' budget allows no more: it serves again.
 pub(crate) async fn a_budget_is_used_up() -> History {
-    let house = draining().await;
+    let house = Box::pin(draining()).await;
     let budgets: Api<PodDisruptionBudget> = Api::default_namespaced(house.server.client());
     let none = Patch::Merge(json!({"spec": {"minAvailable": PODS}}));
     budgets.patch("web", &PatchParams::default(), &none).await.unwrap();
