@@ -8,15 +8,18 @@ use crate::prometheus::follow;
 use crate::real::Programs;
 use crate::told::ALL;
 
-/// How often alerts began to fire, by name.
+/// How often alerts began to fire, by name and cluster.
 fn begun() -> String {
     let firing = "ALERTS{alertstate=\"firing\"}";
     let step = EVERY.as_secs();
-    format!("sum by (alertname) (count_over_time(({firing} unless {firing} offset {step}s)[1d:{step}s]))")
+    format!(
+        "sum by (alertname, cluster) (count_over_time(({firing} unless {firing} offset {step}s)[1d:{step}s]))"
+    )
 }
 
 fn once(alert: Option<&str>) -> Value {
-    let sample = |alert| json!({"labels": format!("{{alertname=\"{alert}\"}}"), "value": 1});
+    let sample =
+        |alert| json!({"labels": format!("{{alertname=\"{alert}\", cluster=\"shop\"}}"), "value": 1});
     alert.into_iter().map(sample).collect()
 }
 
