@@ -8,7 +8,6 @@ use std::task::Poll;
 use autoscale_core::words::{Span, Timestamp};
 use autoscale_kube::fake::{ApiServer, NodeSpec, Settings as Weather};
 use k3s_lambda::function::{Answer as Told, Failed, Function};
-use k3s_lambda::telemetry::Series;
 use serde_json::{Value, json};
 
 use crate::account::SUBNETS;
@@ -29,7 +28,7 @@ pub(crate) struct House {
     /// What CloudWatch was told.
     pub(crate) told: Mutex<Vec<Value>>,
     /// What the Pushgateway has.
-    pub(crate) pushed: Arc<Mutex<Vec<Series>>>,
+    pub(crate) pushed: Arc<Mutex<Vec<k3s_lambda::telemetry::Series>>>,
     pub(crate) function: Function,
     time: tokio::task::JoinHandle<()>,
 }
