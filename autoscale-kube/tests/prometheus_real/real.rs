@@ -11,7 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// Where the programs are; `None` if there are none, and then it was said.
 pub(crate) struct Programs {
     prometheus: PathBuf,
-    promtool: PathBuf,
+    pub(crate) promtool: PathBuf,
 }
 
 impl Programs {

@@ -17,7 +17,7 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 
 use crate::setup::Setup;
-use crate::telemetry::Telemetry;
+use crate::telemetry::{Series, Telemetry};
 
 /// What is left of an invocation's time for the audit log and metrics.
 const AFTER: Span = Span::from_secs(8);
@@ -105,7 +105,7 @@ impl Function {
     pub fn new(setup: Setup, ids: &dyn Ids) -> Self {
         let auditor =
             Auditor::new(setup.log.clone(), ids.holder()).with_limit(setup.ports.clock.clone(), CALL);
-        let telemetry = Telemetry::new(&setup.settings.cluster, setup.settings.emf.clone());
+        let telemetry = Telemetry::new(&setup.policy, setup.settings.emf.clone());
         let driver = setup.driver();
         Self { setup, driver, rest: Mutex::new(Rest { auditor, telemetry }) }
     }
@@ -134,6 +134,13 @@ impl Function {
         let Some(report) = self.tick(&trigger, left).await else { return (Err(Failed::Late), Vec::new()) };
         let lines = self.told(&report, end.map(|end| end.since(self.clock().boot()))).await;
         (self.answer(&report, read), lines)
+    }
+
+    /// Adds what was counted since the last time, as to a Pushgateway, for whoever keeps series by himself.
+    pub async fn add_to(&self, series: &mut Vec<Series>) {
+        let telemetry = &self.rest.lock().await.telemetry;
+        *series = telemetry.continued(series);
+        telemetry.pushed();
     }
 
     fn clock(&self) -> &Arc<dyn Clock> {
@@ -203,7 +210,7 @@ impl Function {
         }
         let lines = telemetry.observe(report);
         if let Some(push) = self.setup.push.as_ref().filter(|_| enough(AFTER))
-            && let Err(why) = push.push(telemetry.exposition()).await
+            && let Err(why) = push.push(telemetry).await
         {
             tracing::warn!(why, "metrics are not pushed");
         }

@@ -2,12 +2,14 @@
 
 mod emf;
 mod exposition;
+mod gateway;
 mod logs;
 mod push;
 mod recorder;
+mod zeros;
 
+use autoscale_core::data::policy::Policy;
 use autoscale_core::driver::{MetricsObserver, Report};
-use autoscale_core::words::ClusterId;
 
 pub use logs::{LogsTo, filter, init};
 pub(crate) use push::Push;
@@ -41,10 +43,13 @@ pub struct Telemetry {
 }
 
 impl Telemetry {
-    /// Of one cluster; `emf` names the metrics for CloudWatch, `None` all.
-    pub fn new(cluster: &ClusterId, emf: Option<Vec<String>>) -> Self {
+    /// Of a policy's cluster and pools, whose counters begin at zero; `emf` names the metrics for CloudWatch, `None` all.
+    pub fn new(policy: &Policy, emf: Option<Vec<String>>) -> Self {
         let collected = Collected::default();
-        let observer = metrics::with_local_recorder(&collected, || MetricsObserver::new(cluster));
+        let observer = metrics::with_local_recorder(&collected, || {
+            zeros::count(policy);
+            MetricsObserver::new(policy.cluster())
+        });
         Self { observer, collected, emf }
     }
 
@@ -57,8 +62,18 @@ impl Telemetry {
         emf::lines(report.at, series.iter().filter(|one| wanted(&one.name)))
     }
 
-    /// Everything that has been counted so far, as Prometheus reads it.
-    pub fn exposition(&self) -> String {
-        exposition::text(&self.collected.all())
+    /// What there is now, where this was there before: counters go on from it, for they are those of all processes.
+    pub(crate) fn continued(&self, before: &[Series]) -> Vec<Series> {
+        gateway::continued(before, self.collected.unpushed())
     }
+
+    /// It was taken.
+    pub(crate) fn pushed(&self) {
+        self.collected.pushed();
+    }
+}
+
+/// Series in the order of their names, as Prometheus reads them.
+pub fn text(series: &[Series]) -> String {
+    exposition::text(series)
 }

@@ -1,4 +1,8 @@
 //! Hands metrics to a Pushgateway beside Prometheus: a function is gone before it could be scraped.
+//!
+//! A function is several processes, one after the other and now and then two at once, and all are one to whoever looks. So each
+//! asks what was counted before it, and adds to it. Two that do so at the same moment lose what one of them counted since its last
+//! push; nothing is counted twice.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,13 +13,16 @@ use autoscale_core::ports::{Clock, Error};
 use autoscale_core::words::ClusterId;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::redirect::Policy;
-use reqwest::{Certificate, Client, StatusCode};
+use reqwest::{Certificate, Client, RequestBuilder, Response, StatusCode};
 
+use super::{Telemetry, gateway, text};
 use crate::cluster::Cluster;
 use crate::settings::{Settings, Web};
 
 /// All of it. What is not taken by then is told the next time.
 const LIMIT: Duration = Duration::from_secs(3);
+/// What is not looked at in an answer. A cluster's metrics are some ten kilobytes for each pool.
+const LARGEST: usize = 8 << 20;
 
 /// A Pushgateway at the master, with Prometheus's authority and login.
 #[derive(Clone, Debug)]
@@ -47,26 +54,52 @@ impl Push {
         Ok(Some(Self { web, group: settings.cluster.clone(), cluster, ca, login }))
     }
 
-    /// Replaces what was pushed before.
+    /// Adds to what was pushed before, by this process or another.
     ///
     /// # Errors
-    /// Why it was not taken, in words.
-    pub(crate) async fn push(&self, text: String) -> Result<(), String> {
-        let failed = |error: Error| error.chain();
+    /// Why it was not taken, in words. It will be with the next push.
+    pub(crate) async fn push(&self, telemetry: &Telemetry) -> Result<(), String> {
+        match tokio::time::timeout(LIMIT, self.push_at_last(telemetry)).await {
+            Ok(done) => done,
+            Err(_) => Err(format!("no answer within {} seconds", LIMIT.as_secs())),
+        }
+    }
+
+    async fn push_at_last(&self, telemetry: &Telemetry) -> Result<(), String> {
         let place = SocketAddr::new(self.cluster.address().await.map_err(failed)?, self.web.port);
+        let scheme = if self.web.insecure { "http" } else { "https" };
+        let (client, base) = (self.client().await?, format!("{scheme}://{place}"));
+        let mut before = self.send(client.get(format!("{base}/api/v1/metrics"))).await?;
+        let mut body = Vec::new();
+        while let Some(chunk) = before.chunk().await.map_err(without_url)? {
+            body.extend_from_slice(&chunk);
+            if body.len() > LARGEST {
+                return Err(format!("it has more than {LARGEST} bytes"));
+            }
+        }
+        let series = telemetry.continued(&gateway::counted(&body, &self.group)?);
+        // One group for the cluster: it does not matter which process of the function was the last to push.
+        let url = format!("{base}/metrics/job/{}/instance/{}", gateway::JOB, self.group);
+        let request = client.put(url).header(CONTENT_TYPE, "text/plain; version=0.0.4");
+        self.send(request.body(text(&series))).await?;
+        telemetry.pushed();
+        Ok(())
+    }
+
+    async fn client(&self) -> Result<Client, String> {
         // Without proxies: the address has been judged.
-        let mut client = Client::builder().redirect(Policy::none()).no_proxy().timeout(LIMIT);
+        let mut client = Client::builder().redirect(Policy::none()).no_proxy();
         if let Some(ca) = &self.ca {
             let pem = ca.get().await.map_err(failed)?;
             let found = Certificate::from_pem_bundle(pem.expose().as_bytes());
             // The cause could show what was tried.
             client = client.tls_certs_only(found.map_err(|_| "PROM_CA_PARAM: expected certificates in PEM")?);
         }
-        let client = client.build().map_err(|error| error.to_string())?;
-        let scheme = if self.web.insecure { "http" } else { "https" };
-        // One group for the cluster: it does not matter which sandbox of the function was the last to push.
-        let url = format!("{scheme}://{place}/metrics/job/autoscale/instance/{}", self.group);
-        let mut request = client.put(url).header(CONTENT_TYPE, "text/plain; version=0.0.4").body(text);
+        client.build().map_err(|error| error.to_string())
+    }
+
+    /// With the login, if there is one. Gives an answer of success.
+    async fn send(&self, mut request: RequestBuilder) -> Result<Response, String> {
         let login = match &self.login {
             Some(login) => Some((login, login.get().await.map_err(failed)?)),
             None => None,
@@ -77,11 +110,20 @@ impl Push {
                 None => request.bearer_auth(secret.expose()),
             };
         }
-        let status = request.send().await.map_err(|error| error.without_url().to_string())?.status();
-        if let (StatusCode::UNAUTHORIZED, Some((login, secret))) = (status, login) {
+        let response = request.send().await.map_err(without_url)?;
+        if let (StatusCode::UNAUTHORIZED, Some((login, secret))) = (response.status(), login) {
             // It may have been made anew: the next push fetches it.
             login.refused(&secret);
         }
-        if status.is_success() { Ok(()) } else { Err(format!("it answered {status}")) }
+        let status = response.status();
+        if status.is_success() { Ok(response) } else { Err(format!("it answered {status}")) }
     }
+}
+
+fn failed(error: Error) -> String {
+    error.chain()
+}
+
+fn without_url(error: reqwest::Error) -> String {
+    error.without_url().to_string()
 }

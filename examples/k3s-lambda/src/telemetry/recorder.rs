@@ -20,7 +20,7 @@ pub struct Collected(Arc<Mutex<BTreeMap<Name, Kept>>>);
 
 #[derive(Clone, Debug)]
 enum Kept {
-    Counter { all: u64, told: u64 },
+    Counter { all: u64, told: u64, pushed: u64 },
     Gauge(f64),
     Histogram { fresh: Vec<f64>, sum: f64, count: u64 },
 }
@@ -41,17 +41,17 @@ pub struct Series {
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
 pub enum Shown {
-    /// A counter: since the last look or since the beginning.
+    /// A counter: since it was last told, or since it was last pushed.
     Count(u64),
     /// A gauge.
     Gauge(f64),
-    /// Values since the last look, and how many there ever were with their sum.
+    /// Values since the last look; how many there are since they were last pushed, with their sum.
     Values {
         /// Since the last look.
         fresh: Vec<f64>,
-        /// Of all.
+        /// Of those that were not pushed.
         sum: f64,
-        /// Of all.
+        /// Of those that were not pushed.
         count: u64,
     },
 }
@@ -66,7 +66,7 @@ impl Collected {
         let mut series = Vec::new();
         for ((name, labels), kept) in self.lock().iter_mut() {
             let shown = match kept {
-                Kept::Counter { all, told } => {
+                Kept::Counter { all, told, .. } => {
                     let fresh = all.saturating_sub(std::mem::replace(told, *all));
                     if fresh == 0 {
                         continue;
@@ -84,11 +84,11 @@ impl Collected {
         series
     }
 
-    /// Everything since the beginning.
-    pub fn all(&self) -> Vec<Series> {
+    /// Everything, counters since they were last pushed.
+    pub fn unpushed(&self) -> Vec<Series> {
         let series = |((name, labels), kept): (&Name, &Kept)| {
             let shown = match kept {
-                Kept::Counter { all, .. } => Shown::Count(*all),
+                Kept::Counter { all, pushed, .. } => Shown::Count(all.saturating_sub(*pushed)),
                 Kept::Gauge(value) => Shown::Gauge(*value),
                 Kept::Histogram { sum, count, .. } => {
                     Shown::Values { fresh: Vec::new(), sum: *sum, count: *count }
@@ -97,6 +97,17 @@ impl Collected {
             Series { name: name.clone(), labels: labels.clone(), shown }
         };
         self.lock().iter().map(series).collect()
+    }
+
+    /// Everything that there is has been pushed.
+    pub fn pushed(&self) {
+        for kept in self.lock().values_mut() {
+            match kept {
+                Kept::Counter { all, pushed, .. } => *pushed = *all,
+                Kept::Gauge(_) => {}
+                Kept::Histogram { sum, count, .. } => (*sum, *count) = (0.0, 0),
+            }
+        }
     }
 
     fn handle(&self, key: &Key) -> Arc<Handle> {
@@ -120,7 +131,7 @@ impl Handle {
     }
 
     fn count(&self, change: impl FnOnce(u64) -> u64) {
-        self.with(Kept::Counter { all: 0, told: 0 }, |kept| {
+        self.with(Kept::Counter { all: 0, told: 0, pushed: 0 }, |kept| {
             if let Kept::Counter { all, .. } = kept {
                 *all = change(*all);
             }
@@ -218,7 +229,32 @@ mod tests {
         assert_eq!(quiet, ["g"]);
         record();
         assert_eq!(collected.take()[0].shown, Shown::Count(3));
-        assert_eq!(collected.all()[0].shown, Shown::Count(6));
-        assert_eq!(collected.all()[2].shown, Shown::Values { fresh: vec![], sum: 1.0, count: 2 });
+        assert_eq!(collected.unpushed()[0].shown, Shown::Count(6));
+        assert_eq!(collected.unpushed()[2].shown, Shown::Values { fresh: vec![], sum: 1.0, count: 2 });
+    }
+
+    #[test]
+    fn counters_are_pushed_once() {
+        let collected = Collected::default();
+        let record = || {
+            metrics::with_local_recorder(&collected, || {
+                metrics::counter!("c").increment(3);
+                metrics::gauge!("g").set(4.0);
+                metrics::histogram!("h").record(0.5);
+            });
+        };
+        let shown =
+            || -> Vec<Shown> { collected.unpushed().into_iter().map(|series| series.shown).collect() };
+        let values = |sum, count| Shown::Values { fresh: vec![], sum, count };
+        record();
+        record();
+        // What could not be pushed is pushed the next time.
+        assert_eq!(shown(), [Shown::Count(6), Shown::Gauge(4.0), values(1.0, 2)]);
+        collected.pushed();
+        assert_eq!(shown(), [Shown::Count(0), Shown::Gauge(4.0), values(0.0, 0)]);
+        record();
+        assert_eq!(shown(), [Shown::Count(3), Shown::Gauge(4.0), values(0.5, 1)]);
+        // CloudWatch is told by itself.
+        assert_eq!(collected.take()[0].shown, Shown::Count(9));
     }
 }

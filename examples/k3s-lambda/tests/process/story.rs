@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::place::{Place, SECRETS};
+use crate::place::{Place, SECRETS, TICKED, TICKS};
 use crate::runtime::{PATIENCE, Process, program};
 use crate::wire::Fault;
 
@@ -103,8 +103,13 @@ async fn it_buys_and_is_quiet_and_drains_what_is_taken_back() {
             .replace("EC2.", "ec2:");
         assert!(template.contains(&format!("\"{action}\"")), "{action} is not in the template");
     }
-    // Prometheus is told by way of the Pushgateway.
-    let pushed = place.pushed.lock().unwrap().join("\n");
+    // Prometheus is told by way of the Pushgateway, where another process was before.
+    let pushed = place.pushed.lock().unwrap().clone();
+    for (text, ticks) in pushed.iter().zip(TICKED..).take(3) {
+        let line = format!("{TICKS}{}\n", ticks + 1);
+        assert!(text.contains(&line), "{line} is not pushed: {text}");
+    }
+    let pushed = pushed.join("\n");
     for line in [
         "# TYPE autoscale_ticks_total counter",
         "autoscale_wanted_nodes{cluster=\"shop\",pool=\"workers\"} 2",

@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 use std::pin::pin;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
 use autoscale_core::words::{Span, Timestamp};
@@ -28,6 +28,8 @@ pub(crate) struct House {
     around: Around,
     /// What CloudWatch was told.
     pub(crate) told: Mutex<Vec<Value>>,
+    /// What the Pushgateway has.
+    pub(crate) pushed: Arc<Mutex<Vec<k3s_lambda::telemetry::Series>>>,
     pub(crate) function: Function,
     time: tokio::task::JoinHandle<()>,
 }
@@ -68,7 +70,7 @@ impl House {
         // Before the first look at a clock.
         tokio::time::sleep(Span::from_secs(1).into()).await;
         let function = around.function().await;
-        Self { around, told: Mutex::default(), function, time }
+        Self { around, told: Mutex::default(), pushed: Arc::default(), function, time }
     }
 
     /// From now on S3 can be reached.
@@ -89,6 +91,9 @@ impl House {
             serde_json::from_str(line).unwrap()
         });
         self.told.lock().unwrap().extend(lines);
+        let mut pushed = self.pushed.lock().unwrap().clone();
+        self.function.add_to(&mut pushed).await;
+        *self.pushed.lock().unwrap() = pushed;
         told
     }
 
@@ -121,6 +126,7 @@ impl House {
                 "running" => {
                     let node = NodeSpec::new(&id).with_provider_id(format!("aws:///{zone}/{id}"));
                     let node = node.with_label("topology.kubernetes.io/zone", &zone);
+                    let node = node.with_label("autoscale.local/pool", "workers");
                     self.server.add_node(node.with_allocatable("cpu", "1930m"));
                 }
                 _ => self.server.remove_node(&id),

@@ -1,0 +1,73 @@
+//! Counters that begin at zero, before anything is counted.
+//!
+//! `increase` and `rate` tell differences: of a counter that appears together with its first count they see nothing. A function's
+//! process lives for hours, and in that time most of what is worth an alert is counted once.
+
+use autoscale_core::data::policy::Policy;
+use metrics::{Label, counter};
+
+/// How ticks end.
+const ENDED: [&str; 4] = ["done", "busy", "halted", "no_authority"];
+/// What is bought.
+const PURCHASES: [&str; 2] = ["spot", "on_demand"];
+/// Which orders there are.
+const EFFECTS: [&str; 6] = ["launch", "terminate", "cordon", "uncordon", "evict", "forget"];
+/// What becomes of orders.
+const RESULTS: [&str; 11] = [
+    "done",
+    "superseded",
+    "gone",
+    "no_capacity",
+    "throttled",
+    "denied",
+    "invalid",
+    "token_spent",
+    "token_mismatch",
+    "not_sent",
+    "unclear",
+];
+/// What becomes of pods that are to leave.
+const EVICTIONS: [&str; 5] = ["accepted", "gone", "budget", "throttled", "other"];
+/// What is decided, and why. Why it is not is counted with every tick, so that its first count does not matter.
+const DECISIONS: [(&str, &str); 11] = [
+    ("launch", "scale"),
+    ("launch", "replace"),
+    ("remove", "idle"),
+    ("remove", "above_max"),
+    ("remove", "interruption"),
+    ("remove", "rebalance"),
+    ("remove", "cordon_only"),
+    ("remove", "never_ready"),
+    ("remove", "dead"),
+    ("remove", "orphan"),
+    ("recall", "needed"),
+];
+
+/// Counts nothing of everything, for all pools of a policy.
+pub(super) fn count(policy: &Policy) {
+    let cluster = policy.cluster().as_str();
+    let zero = |name: &'static str, labels: &[(&'static str, &str)]| {
+        let labels = labels.iter().map(|(key, value)| Label::new(*key, (*value).to_owned()));
+        let labels: Vec<Label> =
+            std::iter::once(Label::new("cluster", cluster.to_owned())).chain(labels).collect();
+        counter!(name, labels).increment(0);
+    };
+    ENDED.iter().for_each(|ended| zero("autoscale_ticks_total", &[("ended", ended)]));
+    for pool in policy.pools().keys() {
+        let pool = ("pool", pool.as_str());
+        for result in RESULTS.map(|result| ("result", result)) {
+            for purchase in PURCHASES {
+                zero("autoscale_launches_total", &[pool, ("purchase", purchase), result]);
+            }
+            for effect in EFFECTS {
+                zero("autoscale_effects_total", &[pool, ("effect", effect), result]);
+            }
+        }
+        for result in EVICTIONS {
+            zero("autoscale_evictions_total", &[pool, ("result", result)]);
+        }
+        for (action, reason) in DECISIONS {
+            zero("autoscale_decisions_total", &[pool, ("action", action), ("reason", reason)]);
+        }
+    }
+}
