@@ -45,6 +45,12 @@ impl Book {
         pages.values.keys().map(|(name, labels)| (name.clone(), pages.kinds[name], keys(labels))).collect()
     }
 
+    /// Every counter, with its labels.
+    pub(crate) fn counters(&self) -> BTreeSet<Line> {
+        let pages = self.0.lock().unwrap();
+        pages.values.keys().filter(|(name, _)| pages.kinds[name] == "counter").cloned().collect()
+    }
+
     /// Every label that was ever used.
     pub(crate) fn labels(&self) -> BTreeSet<(String, String)> {
         self.0.lock().unwrap().labels.clone()

@@ -274,6 +274,21 @@ fn every_documented_metric_is_recorded_and_none_beside() {
 }
 
 #[test]
+fn every_counter_but_of_holds_begins_at_zero() {
+    let counted = a_hard_month().book.counters();
+    let Watched { shop, observer, book, .. } = Watched::open();
+    metrics::with_local_recorder(&book, || observer.begin(shop.driver.policy()));
+    let begun = book.counters();
+    assert!(begun.iter().all(|(name, labels)| {
+        book.get(name, &labels.iter().map(String::as_str).collect::<Vec<_>>()) == Some(0.0)
+    }));
+    let hold = |labels: &[String]| labels.iter().any(|label| label == "action=hold");
+    let (known, unknown): (Vec<_>, Vec<_>) =
+        counted.into_iter().filter(|(_, labels)| !hold(labels)).partition(|counter| begun.contains(counter));
+    assert!(known.len() > 15 && unknown.is_empty(), "{} counters, and {unknown:?}", known.len());
+}
+
+#[test]
 fn no_label_names_a_node_an_instance_or_a_token() {
     let watched = a_hard_month();
     assert!(watched.names.len() > 6, "{:?}", watched.names);

@@ -83,11 +83,15 @@ impl Signal {
         self
     }
 
-    /// The share of CPU time that was not idle over 5 minutes, averaged over all CPUs of the pool's machines.
+    /// The share of CPU time that was not idle over 5 minutes, of all CPUs of the pool's machines. A machine that is there for less
+    /// counts for as long as it is: its rates are too low, but not their ratio.
     pub fn node_cpu() -> Self {
         Self::new(
             Unit::Ratio,
-            r#"1 - avg(rate(node_cpu_seconds_total{mode="idle",$labels}[5m]))"#,
+            concat!(
+                r#"1 - sum(rate(node_cpu_seconds_total{mode="idle",$labels}[5m]))"#,
+                r#" / sum(rate(node_cpu_seconds_total{$labels}[5m]))"#,
+            ),
             r#"min(timestamp(node_cpu_seconds_total{mode="idle",$labels}))"#,
         )
     }

@@ -135,8 +135,11 @@ async fn the_reference_set_is_what_is_documented() {
     assert_eq!(names, ["cpu Ratio", "memory Ratio", "unschedulable_pods Count"]);
     source.sample(&["cpu", "memory", "unschedulable_pods"].map(|name| query("web", name))).await;
     let expected = [
-        r#"1 - avg(rate(node_cpu_seconds_total{mode="idle",pool="web"}[5m]))"#,
         r#"1 - sum(node_memory_MemAvailable_bytes{pool="web"}) / sum(node_memory_MemTotal_bytes{pool="web"})"#,
+        concat!(
+            r#"1 - sum(rate(node_cpu_seconds_total{mode="idle",pool="web"}[5m]))"#,
+            r#" / sum(rate(node_cpu_seconds_total{pool="web"}[5m]))"#,
+        ),
         r#"min(timestamp(kube_pod_status_phase{}))"#,
         r#"min(timestamp(node_cpu_seconds_total{mode="idle",pool="web"}))"#,
         r#"min(timestamp(node_memory_MemAvailable_bytes{pool="web"}))"#,

@@ -15,17 +15,26 @@ fn samples(now: u64) -> Samples {
         r#"mode="idle",instance="w2",pool="web",cluster="busy""#,
         r#"mode="idle",instance="d1",pool="db",cluster="busy""#,
         r#"mode="user",instance="w1",pool="web",cluster="busy""#,
+        r#"mode="user",instance="w2",pool="web",cluster="busy""#,
+        r#"mode="user",instance="d1",pool="db",cluster="busy""#,
     ];
-    // Idle for a quarter and for 35 % of the time in one pool, for 90 % in the other.
-    samples.add("node_cpu_seconds_total", &cpus, lasting, |labels, at| {
-        let share = match labels {
-            _ if labels.contains("user") => 0.75,
+    // Idle for a quarter and for 35 % of the time in one pool, for 90 % in the other, for a half in a young one.
+    let seconds = |labels: &str, since: u64| {
+        let idle = match labels {
             _ if labels.contains("w1") => 0.25,
             _ if labels.contains("w2") => 0.35,
+            _ if labels.contains("y1") => 0.5,
             _ => 0.9,
         };
-        share * (at + 10_000 - now) as f64
-    });
+        (if labels.contains("user") { 1.0 - idle } else { idle }) * since as f64
+    };
+    let cpu = "node_cpu_seconds_total";
+    samples.add(cpu, &cpus, lasting, |labels, at| seconds(labels, at + 10_000 - now));
+    let young = [
+        r#"mode="idle",instance="y1",pool="young",cluster="busy""#,
+        r#"mode="user",instance="y1",pool="young",cluster="busy""#,
+    ];
+    samples.more(cpu, &young, (now - 60, now + 300), |labels, at| seconds(labels, at + 60 - now));
     let machines =
         [r#"instance="w1",pool="web",cluster="busy""#, r#"instance="w2",pool="web",cluster="busy""#];
     let earlier = (now - 1_200, now - 240);
@@ -70,6 +79,8 @@ async fn the_reference_set_and_odd_answers() {
     assert!((cpu - 0.7).abs() < 1e-6 && age <= 20, "{cpu} {age}");
     let (cpu, _) = value(&read(&source, "db", "cpu").await);
     assert!((cpu - 0.1).abs() < 1e-6, "{cpu}");
+    let (cpu, _) = value(&read(&source, "young", "cpu").await);
+    assert!((cpu - 0.5).abs() < 1e-6, "a machine that has just come is not busy for that: {cpu}");
     assert_eq!(why(&read(&source, "other", "cpu").await), "missing: Prometheus: empty result");
     let (memory, age) = value(&read(&source, "web", "memory").await);
     assert!((memory - 0.625).abs() < 1e-6 && (240..=300).contains(&age), "{memory} {age}");

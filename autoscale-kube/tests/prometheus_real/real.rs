@@ -55,6 +55,17 @@ impl Samples {
         value: impl Fn(&str, u64) -> f64,
     ) {
         writeln!(self.0, "# TYPE {name} gauge").unwrap();
+        self.more(name, series, (begin, end), value);
+    }
+
+    /// More series of the metric that was added last.
+    pub(crate) fn more(
+        &mut self,
+        name: &str,
+        series: &[&str],
+        (begin, end): (u64, u64),
+        value: impl Fn(&str, u64) -> f64,
+    ) {
         for labels in series {
             for at in (begin..=end).step_by(10) {
                 writeln!(self.0, "{name}{{{labels}}} {} {at}", value(labels, at)).unwrap();

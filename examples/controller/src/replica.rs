@@ -50,6 +50,7 @@ impl Replica {
         let mut measures = MetricsObserver::new(self.policy.borrow().cluster());
         while !stopped {
             let driver = self.driver();
+            measures.begin(driver.policy());
             let (board, recorder, dry) = (self.board.clone(), self.recorder.clone(), self.dry.clone());
             let other = async {
                 let changed = std::pin::pin!(self.policy.changed());

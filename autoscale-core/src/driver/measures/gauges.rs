@@ -68,6 +68,12 @@ impl Gauges {
         }
     }
 
+    /// A counter at zero.
+    pub(super) fn begin(&self, name: &'static str, labels: &[(&'static str, &str)]) {
+        let labels: Labels = labels.iter().map(|(key, value)| (*key, (*value).to_owned())).collect();
+        counter!(name, self.labels(&labels)).increment(0);
+    }
+
     /// Adds to a histogram.
     pub(super) fn measure(&self, name: &'static str, value: f64) {
         histogram!(name, self.labels(&Labels::new())).record(value);

@@ -60,11 +60,13 @@ mod gauges;
 mod looks;
 mod pools;
 mod stored;
+mod zeros;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::data::explain::{PoolReport, Verdict};
 use crate::data::order::{Answer, Order, Outcome};
+use crate::data::policy::Policy;
 use crate::data::record::Record;
 use crate::driver::{Ended, Report, Round, codes};
 use crate::words::{ClusterId, PoolName, SignalName, Timestamp};
@@ -95,6 +97,12 @@ impl MetricsObserver {
     /// Tells the recorder what each metric is. To be called again when the recorder is installed after [`new`](Self::new).
     pub fn describe() {
         ALL.iter().for_each(Metric::describe);
+    }
+
+    /// Shows every counter at zero that a tick under this policy may count, except for holds. Functions such as Prometheus's `increase` do
+    /// not see the first count of a counter that was not there before. To be called again for another policy.
+    pub fn begin(&self, policy: &Policy) {
+        zeros::count(&self.gauges, policy);
     }
 
     /// Records what a tick did.

@@ -6,7 +6,6 @@ mod gateway;
 mod logs;
 mod push;
 mod recorder;
-mod zeros;
 
 use autoscale_core::data::policy::Policy;
 use autoscale_core::driver::{MetricsObserver, Report};
@@ -47,8 +46,9 @@ impl Telemetry {
     pub fn new(policy: &Policy, emf: Option<Vec<String>>) -> Self {
         let collected = Collected::default();
         let observer = metrics::with_local_recorder(&collected, || {
-            zeros::count(policy);
-            MetricsObserver::new(policy.cluster())
+            let observer = MetricsObserver::new(policy.cluster());
+            observer.begin(policy);
+            observer
         });
         Self { observer, collected, emf }
     }

@@ -1,10 +1,10 @@
 //! Counters that begin at zero, before anything is counted.
 //!
-//! `increase` and `rate` tell differences: of a counter that appears together with its first count they see nothing. A function's
-//! process lives for hours, and in that time most of what is worth an alert is counted once.
+//! `increase` and `rate` tell differences: of a counter that appears together with its first count they see nothing, and most of
+//! what is worth an alert is counted once in the life of a process.
 
-use autoscale_core::data::policy::Policy;
-use metrics::{Label, counter};
+use super::gauges::Gauges;
+use crate::data::policy::Policy;
 
 /// How ticks end.
 const ENDED: [&str; 4] = ["done", "busy", "halted", "no_authority"];
@@ -44,30 +44,23 @@ const DECISIONS: [(&str, &str); 11] = [
 ];
 
 /// Counts nothing of everything, for all pools of a policy.
-pub(super) fn count(policy: &Policy) {
-    let cluster = policy.cluster().as_str();
-    let zero = |name: &'static str, labels: &[(&'static str, &str)]| {
-        let labels = labels.iter().map(|(key, value)| Label::new(*key, (*value).to_owned()));
-        let labels: Vec<Label> =
-            std::iter::once(Label::new("cluster", cluster.to_owned())).chain(labels).collect();
-        counter!(name, labels).increment(0);
-    };
-    ENDED.iter().for_each(|ended| zero("autoscale_ticks_total", &[("ended", ended)]));
+pub(super) fn count(gauges: &Gauges, policy: &Policy) {
+    ENDED.iter().for_each(|ended| gauges.begin("autoscale_ticks_total", &[("ended", ended)]));
     for pool in policy.pools().keys() {
         let pool = ("pool", pool.as_str());
         for result in RESULTS.map(|result| ("result", result)) {
             for purchase in PURCHASES {
-                zero("autoscale_launches_total", &[pool, ("purchase", purchase), result]);
+                gauges.begin("autoscale_launches_total", &[pool, ("purchase", purchase), result]);
             }
             for effect in EFFECTS {
-                zero("autoscale_effects_total", &[pool, ("effect", effect), result]);
+                gauges.begin("autoscale_effects_total", &[pool, ("effect", effect), result]);
             }
         }
         for result in EVICTIONS {
-            zero("autoscale_evictions_total", &[pool, ("result", result)]);
+            gauges.begin("autoscale_evictions_total", &[pool, ("result", result)]);
         }
         for (action, reason) in DECISIONS {
-            zero("autoscale_decisions_total", &[pool, ("action", action), ("reason", reason)]);
+            gauges.begin("autoscale_decisions_total", &[pool, ("action", action), ("reason", reason)]);
         }
     }
 }
