@@ -7,6 +7,8 @@
     reason = "a test that cannot go on fails"
 )]
 
+#[path = "audit/absent.rs"]
+mod absent;
 #[path = "audit/common.rs"]
 mod common;
 #[cfg(feature = "file")]

@@ -1,9 +1,10 @@
 //! An entry of the audit log as items, and back. Pure.
 
 use autoscale_core::data::audit::{Kind, Line, Sum};
-use autoscale_core::words::{Span, Timestamp, truncated};
+use autoscale_core::words::{HolderId, Span, Timestamp, truncated};
 use aws_sdk_dynamodb::types::AttributeValue;
 
+use super::absent::{Absent, Why};
 use super::item::{Item, number, text};
 
 /// No item holds more of an entry, in bytes. DynamoDB takes 400 KiB with all names and attributes.
@@ -19,6 +20,8 @@ const COUNT: &str = "partCount";
 const PART: &str = "part";
 const OBJECT: &str = "object";
 const SUM: &str = "sum";
+const WRITER: &str = "writer";
+const N: &str = "n";
 pub(super) const AT: &str = "at";
 const EXPIRES: &str = "expires";
 
@@ -130,14 +133,14 @@ pub(super) fn item(key: Key, elsewhere: Option<&Elsewhere>, entry: &Line, retent
         (OURS.to_owned(), number(FORMAT)),
         (AT.to_owned(), number(head.at.as_millis())),
         (EXPIRES.to_owned(), number(key.expires(retention))),
+        (WRITER.to_owned(), text(head.writer.as_str())),
+        (N.to_owned(), number(head.n)),
+        (SUM.to_owned(), text(head.sum.to_string())),
         // For people.
         ("time".to_owned(), text(&head.time)),
-        ("writer".to_owned(), text(head.writer.as_str())),
-        ("n".to_owned(), number(head.n)),
         ("kind".to_owned(), text(kind)),
         ("ended".to_owned(), text(truncated(&head.ended, 100))),
         ("actions".to_owned(), text(truncated(&head.actions.join("; "), 1_000))),
-        (SUM.to_owned(), text(head.sum.to_string())),
     ]);
     match elsewhere {
         None => {
@@ -191,27 +194,36 @@ pub(super) enum Kept<'i> {
     Here(&'i str),
     /// In so many parts, whose sort keys begin so.
     Parts(&'i str, usize),
-    /// In the object of that name; the time and the sum of its head are what it is found and checked by.
-    #[cfg_attr(not(feature = "s3"), allow(dead_code, reason = "only a bucket is asked by them"))]
-    Object(&'i str, Timestamp, Sum),
+    /// In an object; the time and the sum of its head are what it is found and checked by.
+    Object(Box<Absent>),
     /// The item does not say.
     Nowhere,
 }
 
 pub(super) fn kept(item: &Item) -> Kept<'_> {
     let count = as_number(item, COUNT).and_then(|count| usize::try_from(count).ok());
-    let digest = || {
-        let at = match item.get(AT) {
-            Some(AttributeValue::N(at)) => Timestamp::from_millis(at.parse().ok()?),
-            _ => return None,
-        };
-        Some((as_text(item, OBJECT)?, at, Sum::parse(as_text(item, SUM)?)?))
-    };
     match (as_text(item, LINE), as_text(item, PARTS), count) {
         (Some(line), _, _) => Kept::Here(line),
         (None, Some(prefix), Some(count)) => Kept::Parts(prefix, count),
-        _ => digest().map_or(Kept::Nowhere, |(name, at, sum)| Kept::Object(name, at, sum)),
+        _ => absent(item).map_or(Kept::Nowhere, |absent| Kept::Object(Box::new(absent))),
     }
+}
+
+/// What an item has of an entry that was handed to a bucket.
+fn absent(item: &Item) -> Option<Absent> {
+    let at = match item.get(AT) {
+        Some(AttributeValue::N(at)) => Timestamp::from_millis(at.parse().ok()?),
+        _ => return None,
+    };
+    Some(Absent {
+        item: name(item),
+        object: truncated(as_text(item, OBJECT)?, 1_100),
+        writer: HolderId::new(as_text(item, WRITER)?).ok()?,
+        n: as_number(item, N)?,
+        at,
+        sum: Sum::parse(as_text(item, SUM)?)?,
+        why: Why::NoBucket,
+    })
 }
 
 /// The text in a part.

@@ -19,14 +19,15 @@
 //!
 //! An entry of the audit log above 320 KiB is cut into several items. With the feature `s3` entries above a size of your choice are
 //! handed to a bucket instead (`AuditTable::with_overflow`): the object is put first, and the item keeps its name and the entry's
-//! SHA-256, by which it is checked whenever it is read. That needs `s3:PutObject` to write and `s3:GetObject` to read, as the
-//! module `s3` says.
+//! SHA-256, by which it is checked whenever it is read; [`AuditTable::entries`] goes on where one cannot be had. That needs
+//! `s3:PutObject` to write and `s3:GetObject` to read, as the module `s3` says.
 //!
 //! # Requests
 //!
 //! Each is sent once: the SDK's own repeats are switched off, whatever the client's configuration says. A write that may have
 //! left and was not answered for certain is unclear.
 
+mod absent;
 mod audit;
 mod item;
 mod line;
@@ -34,5 +35,6 @@ mod read;
 mod store;
 mod table;
 
+pub use absent::{Absent, Stored, TablePage, Why};
 pub use audit::AuditTable;
 pub use store::TableStore;

@@ -1,6 +1,9 @@
 //! Reading entries of the audit log.
 
-use autoscale_core::data::audit::Sum;
+use std::fmt;
+
+#[cfg(feature = "s3")]
+use autoscale_core::data::audit::Broken;
 #[cfg(feature = "s3")]
 use autoscale_core::objects::Fetched;
 use autoscale_core::ports::{AuditPage, AuditRange, Error, ErrorKind, Result};
@@ -8,6 +11,7 @@ use autoscale_core::words::{Timestamp, truncated};
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::AuditTable;
+use super::absent::{Absent, Stored, TablePage, Why};
 use super::item::{self, Item};
 use super::line::{self, Kept, Key};
 use super::table::once;
@@ -95,13 +99,13 @@ impl AuditTable {
         Ok(Found { items: answer.items.unwrap_or_default(), next, date: watch.date() })
     }
 
-    /// The text of an entry: all there is of it.
-    pub(super) async fn text(&self, item: &Item) -> Result<Vec<u8>> {
+    /// The text of an entry, all there is of it; or why it cannot be had.
+    async fn stored(&self, item: &Item) -> Result<Stored> {
         let (prefix, count) = match line::kept(item) {
-            Kept::Here(line) => return Ok(line.as_bytes().to_vec()),
+            Kept::Here(line) => return Ok(Stored::Line(line.as_bytes().to_vec())),
             Kept::Parts(prefix, count) => (prefix, count),
-            Kept::Object(name, at, sum) => return self.fetch(item, name, (at, sum)).await,
-            Kept::Nowhere => return Ok(format!("no entry: item {}", line::name(item)).into_bytes()),
+            Kept::Object(absent) => return self.fetch(absent).await,
+            Kept::Nowhere => return Ok(Stored::Line(no_entry(&format_args!("item {}", line::name(item))))),
         };
         let last = line::part_sort(prefix, count.saturating_sub(1));
         let (mut text, mut ask) = (Vec::new(), Ask::between(line::part_sort(prefix, 0), last));
@@ -110,42 +114,59 @@ impl AuditTable {
             text.extend(found.items.iter().filter_map(line::part).flat_map(str::bytes));
             match found.next {
                 Some(next) => ask.after = Some(next),
-                None => return Ok(text),
+                None => return Ok(Stored::Line(text)),
             }
         }
     }
 
     /// The text of an entry that was handed to a bucket, checked against the digest that was left here.
     #[cfg(feature = "s3")]
-    async fn fetch(&self, item: &Item, name: &str, (at, sum): (Timestamp, Sum)) -> Result<Vec<u8>> {
-        let Some(large) = self.overflow() else { return Err(self.elsewhere(item, name)) };
-        let told = |why: &str| format!("no entry: item {}: the object {name} {why}", line::name(item));
-        Ok(match large.get(at, sum).await? {
-            Fetched::Whole(entry) => entry.text.into_bytes(),
-            Fetched::Gone => told("is gone").into_bytes(),
-            Fetched::Damaged(broken) => told(&format!("is not what was put: {broken}")).into_bytes(),
-            _ => told("cannot be read").into_bytes(),
-        })
+    async fn fetch(&self, absent: Box<Absent>) -> Result<Stored> {
+        let Some(large) = self.overflow() else { return Ok(Stored::Absent(absent)) };
+        let why = match large.get(absent.at, absent.sum).await? {
+            Fetched::Whole(entry) => return Ok(Stored::Line(entry.text.into_bytes())),
+            Fetched::Gone => Why::Gone,
+            Fetched::Damaged(broken) => Why::Damaged(broken),
+            _ => Why::Damaged(Broken::NotALine { why: "it cannot be read".to_owned() }),
+        };
+        Ok(Stored::Absent(Box::new(Absent { why, ..*absent })))
     }
 
     #[cfg(not(feature = "s3"))]
     #[allow(clippy::unused_async, reason = "with a bucket it asks")]
-    async fn fetch(&self, item: &Item, name: &str, _: (Timestamp, Sum)) -> Result<Vec<u8>> {
-        Err(self.elsewhere(item, name))
+    async fn fetch(&self, absent: Box<Absent>) -> Result<Stored> {
+        Ok(Stored::Absent(absent))
     }
 
-    /// An entry was handed to a bucket, and this log has none.
-    fn elsewhere(&self, item: &Item, name: &str) -> Error {
-        let attempted = format!(
-            "read {} of table {}: the entry of item {} was handed to a bucket, as the object {name}. Give this log the bucket",
-            self.partition(),
-            self.place().table,
-            line::name(item)
-        );
-        Error::new(ErrorKind::Invalid, attempted)
+    /// The line of an entry; what is wrong with it where there is none.
+    fn line(&self, stored: Stored) -> Result<Vec<u8>> {
+        match stored {
+            Stored::Line(line) => Ok(line),
+            Stored::Absent(absent) if absent.why == Why::NoBucket => {
+                let (log, table) = (self.partition(), &self.place().table);
+                let attempted = format!("read {log} of table {table}: {absent}. Give this log the bucket");
+                Err(Error::new(ErrorKind::Invalid, attempted))
+            }
+            Stored::Absent(absent) => Ok(no_entry(&absent)),
+        }
+    }
+
+    /// The text of an entry: all there is of it.
+    pub(super) async fn text(&self, item: &Item) -> Result<Vec<u8>> {
+        self.line(self.stored(item).await?)
     }
 
     pub(super) async fn page(&self, range: &AuditRange) -> Result<AuditPage> {
+        let TablePage { entries, next } = self.entries(range).await?;
+        let lines: Result<_> = entries.into_iter().map(|stored| self.line(stored)).collect();
+        Ok(AuditPage::new(lines?, next))
+    }
+
+    /// Reads entries as [`read`](autoscale_core::ports::AuditLog::read) does, and goes on where one is in a bucket and cannot be had.
+    ///
+    /// # Errors
+    /// `Throttled`, `Denied`, `Unavailable`, of the table or the bucket; `Invalid` for an `after` that is not from here.
+    pub async fn entries(&self, range: &AuditRange) -> Result<TablePage> {
         let from = match &range.after {
             None => Key::after(None, range.from.unwrap_or(Timestamp::from_millis(0))),
             Some(after) => Key::parse(after).map(Key::next).ok_or_else(|| {
@@ -164,16 +185,16 @@ impl AuditTable {
         } else {
             ask.limit = i32::try_from(most.saturating_add(1)).ok();
         }
-        let mut page = AuditPage::default();
+        let mut page = TablePage::default();
         let mut last = None;
         loop {
             let found = self.lines(&ask).await?;
             for item in found.visible() {
-                if page.lines.len() >= most {
+                if page.entries.len() >= most {
                     page.next = last;
                     return Ok(page);
                 }
-                page.lines.push(self.text(item).await?);
+                page.entries.push(self.stored(item).await?);
                 last = sort(item);
             }
             match found.next {
@@ -182,6 +203,11 @@ impl AuditTable {
             }
         }
     }
+}
+
+/// What no reader takes for an entry, and why there is none.
+fn no_entry(why: &dyn fmt::Display) -> Vec<u8> {
+    format!("no entry: {why}").into_bytes()
 }
 
 /// The sort key of an item.

@@ -75,29 +75,11 @@ impl S3Config {
         );
         let region = (3..=40).contains(&self.region.len()) && word(&self.region, b"-");
         expect(region, "region", &self.region, "the name of a region, such as eu-central-1");
-        let part = |part: &str| {
-            !part.is_empty()
-                && part != "."
-                && part != ".."
-                && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
-        };
-        let path = self.prefix.len() <= 512 && self.prefix.split('/').all(part);
-        expect(
-            path,
-            "prefix",
-            &self.prefix,
-            "parts of letters, digits, dots, dashes and underscores, with slashes between",
-        );
+        errors.check_prefix("prefix", &self.prefix);
         if let Some(endpoint) = &self.endpoint {
-            let host = endpoint.strip_prefix("https://").map(|host| host.trim_end_matches('/'));
-            let fits = host.is_some_and(|host| {
-                !host.is_empty()
-                    && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b':'))
-            });
-            expect(fits, "endpoint", endpoint, "https and a host");
+            errors.check_https("endpoint", endpoint);
         }
-        let timely = (Span::from_millis(500)..=Span::from_secs(60)).contains(&self.timeout);
-        expect(timely, "timeout", &self.timeout.to_string(), "500ms to 60s");
+        errors.check_span("timeout", self.timeout, Span::from_millis(500)..=Span::from_secs(60));
         errors.or(self)
     }
 

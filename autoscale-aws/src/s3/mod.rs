@@ -9,7 +9,7 @@
 //! | `<prefix>/<cluster>.large/…` | entries that are too large for a DynamoDB table: [`BucketStore::large`] |
 //!
 //! The bucket has to exist. Nothing here removes an object except [`AuditObjects::prune`]; a lifecycle rule on
-//! `<prefix>/<cluster>.audit/` does that as well. Keep any rule that removes objects away from the record.
+//! `<prefix>/<cluster>.audit/` does that as well, and nothing but such a rule removes what is below `<prefix>/<cluster>.large/`. Keep any rule that removes objects away from the record.
 //!
 //! # Credentials
 //!
@@ -29,6 +29,7 @@
 
 mod config;
 mod credentials;
+mod place;
 
 use std::fmt;
 use std::sync::Arc;
@@ -42,6 +43,7 @@ use object_store::aws::{AmazonS3Builder, Checksum, S3ConditionalPut};
 use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
 
 pub use config::S3Config;
+pub use place::S3Place;
 
 /// A [`StateStore`] in one object of a bucket, and the way to what else lies there.
 #[derive(Clone)]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use autoscale_aws::dynamodb::AuditTable;
+use autoscale_aws::dynamodb::{AuditTable, Stored, Why};
 use autoscale_aws::s3::{BucketStore, S3Config};
 use autoscale_core::conformance::{self, AuditStage};
 use autoscale_core::data::audit::Line;
@@ -145,6 +145,11 @@ async fn what_is_in_the_bucket_has_to_be_what_was_put() {
         assert!(lines[0] == one.text.as_bytes() && told.contains(why), "{told}");
         assert!(told.contains("line#001795384288043") && told.contains(path.as_ref()), "{told}");
         assert_eq!(log.newest().await.unwrap().unwrap().n, 1);
+        let entries = log.entries(&AuditRange::all()).await.unwrap().entries;
+        assert_eq!(entries[0], Stored::Line(one.text.clone().into_bytes()));
+        let Stored::Absent(absent) = &entries[1] else { panic!("{entries:?}") };
+        assert_eq!(told, format!("no entry: {absent}"));
+        assert_eq!(absent.why == Why::Gone, why == "is gone", "{absent:?}");
     }
 }
 
@@ -164,6 +169,34 @@ async fn whoever_has_no_bucket_is_told_where_the_entry_is() {
     }
     // It may write all the same.
     assert_eq!(stage.table().append(&line(2, NOW + 1)).await.unwrap(), Appended::Stored);
+}
+
+#[tokio::test]
+async fn whoever_has_no_bucket_can_go_on_behind_the_entry() {
+    let (stage, writer) = (Stage::new(0), HolderId::new("w").unwrap());
+    let lines = [line(1, NOW), line(2, NOW + 1), line(3, NOW + 2)];
+    let logs = [stage.table(), stage.whole(), stage.table()];
+    for (log, line) in logs.iter().zip(&lines) {
+        assert_eq!(log.append(line).await.unwrap(), Appended::Stored);
+    }
+    let mut range = AuditRange::all();
+    range.most = 2;
+    let first = stage.table().entries(&range).await.unwrap();
+    range.after = first.next;
+    let last = stage.table().entries(&range).await.unwrap();
+    let text = |at: usize| Stored::Line(lines[at].text.clone().into_bytes());
+    assert_eq!((&first.entries[0], &last.entries[..], last.next), (&text(0), &[text(2)][..], None));
+    let [_, Stored::Absent(absent)] = &first.entries[..] else { panic!("{:?}", first.entries) };
+    let head = &lines[1].head;
+    assert_eq!((&absent.writer, absent.n, absent.at, absent.sum), (&writer, 2, head.at, head.sum));
+    assert_eq!((absent.item.as_str(), &absent.why), ("line#001795384288043", &Why::NoBucket));
+    assert_eq!(stage.objects().await, [Path::from(absent.object.clone())]);
+    // An item that does not say whose entry it is has none.
+    let mut item = stage.wire.service.items("logs")[1].clone();
+    item["writer"] = json!({ "S": "" });
+    stage.wire.service.place("logs", item);
+    let entries = stage.table().entries(&AuditRange::all()).await.unwrap().entries;
+    assert_eq!(entries[1], Stored::Line(b"no entry: item line#001795384288043".to_vec()));
 }
 
 #[tokio::test]

@@ -69,34 +69,16 @@ impl BlobConfig {
             && !container.ends_with('-')
             && !container.contains("--");
         expect(named, "container", container, "3 to 63 lower-case letters, digits and single inner dashes");
-        let part = |part: &str| {
-            !part.is_empty()
-                && part != "."
-                && part != ".."
-                && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
-        };
-        let path = self.prefix.len() <= 512 && self.prefix.split('/').all(part);
-        expect(
-            path,
-            "prefix",
-            &self.prefix,
-            "parts of letters, digits, dots, dashes and underscores, with slashes between",
-        );
-        let endpoint = self.endpoint.strip_prefix("https://").is_some_and(|host| {
-            let host = host.trim_end_matches('/');
-            !host.is_empty()
-                && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b':'))
-        });
-        expect(endpoint, "endpoint", &self.endpoint, "https and a host");
+        errors.check_prefix("prefix", &self.prefix);
+        errors.check_https("endpoint", &self.endpoint);
         let scope = self.scope.starts_with("https://") && self.scope.ends_with("/.default");
-        expect(
+        errors.check(
             scope,
             "scope",
             &self.scope,
             "the scope of a token, such as https://storage.azure.com/.default",
         );
-        let timely = (Span::from_millis(500)..=Span::from_secs(60)).contains(&self.timeout);
-        expect(timely, "timeout", &self.timeout.to_string(), "500ms to 60s");
+        errors.check_span("timeout", self.timeout, Span::from_millis(500)..=Span::from_secs(60));
         errors.or(self)
     }
 

@@ -1,7 +1,9 @@
 //! What is wrong with a configuration: everything at once, each with its field, its value and what was expected.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
+use super::Span;
 use super::text::truncated;
 
 /// One thing that is wrong: `url: "ftp://x": expected https://`.
@@ -49,6 +51,34 @@ impl ConfigErrors {
         if !holds {
             self.wrong(field, value, expected);
         }
+    }
+
+    /// Checks a path that objects of a store are below: at most 512 bytes, parts of letters, digits, dots, dashes and underscores, none
+    /// of them `.` or `..`, with slashes between.
+    pub fn check_prefix(&mut self, field: &str, prefix: &str) {
+        let part = |part: &str| {
+            !matches!(part, "" | "." | "..")
+                && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+        };
+        let holds = prefix.len() <= 512 && prefix.split('/').all(part);
+        let expected = "parts of letters, digits, dots, dashes and underscores, with slashes between";
+        self.check(holds, field, prefix, expected);
+    }
+
+    /// Checks an endpoint: `https://` and a host, with a port or without, and nothing behind it but slashes.
+    pub fn check_https(&mut self, field: &str, endpoint: &str) {
+        let host = endpoint.strip_prefix("https://").map(|host| host.trim_end_matches('/'));
+        let holds = host.is_some_and(|host| {
+            !host.is_empty()
+                && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b':'))
+        });
+        self.check(holds, field, endpoint, "https and a host");
+    }
+
+    /// Checks a length of time, which may be either end of the range.
+    pub fn check_span(&mut self, field: &str, span: Span, range: RangeInclusive<Span>) {
+        let expected = format!("{} to {}", range.start(), range.end());
+        self.check(range.contains(&span), field, &span.to_string(), &expected);
     }
 
     /// Adds one about something that is described, not shown: several values, none, a secret.

@@ -118,6 +118,28 @@ pub(crate) struct Seen {
     pub(crate) torn: u64,
     /// Differences to entries that are not there.
     pub(crate) baseless: u64,
+    /// Entries of a table that are in a bucket which was not named: where each is.
+    pub(crate) elsewhere: Vec<String>,
+    /// So many of the differences are to those.
+    pub(crate) lost: u64,
+}
+
+impl Seen {
+    /// What was left out because it is in a bucket, and how it is read.
+    pub(crate) fn left_out(&self, path: &Path) -> Option<Bad> {
+        let entries = match self.elsewhere.len() {
+            0 => return None,
+            1 => "1 entry is in a bucket and was".to_owned(),
+            many => format!("{many} entries are in a bucket and were"),
+        };
+        let lost = match self.lost {
+            0 => String::new(),
+            lost => format!(", with {lost} that say only what is different from them"),
+        };
+        let first = format!("{entries} left out{lost}: --large s3://BUCKET/PATH reads them");
+        let rows = std::iter::once(&first).chain(&self.elsewhere).map(|row| (None, row.clone()));
+        Some(Bad::of(path, rows.collect()))
+    }
 }
 
 /// Reads a log and the older files beside it, oldest first. `see` is told file, line, head and entry, and stops by an answer.

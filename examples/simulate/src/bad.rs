@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use autoscale_core::data::policy::{PolicyError, PolicyErrors};
+#[cfg(feature = "dynamodb")]
+use autoscale_core::words::ConfigErrors;
 
 use crate::table::Reasons;
 
@@ -17,7 +19,7 @@ pub(crate) enum Bad {
     Rows(PathBuf, Reasons),
     /// A policy.
     Policy(PathBuf, Box<PolicyErrors>),
-    /// Several files.
+    /// Several files, or options.
     Several(Vec<Bad>),
 }
 
@@ -30,6 +32,16 @@ impl Bad {
     /// Everything that is wrong.
     pub(crate) fn of(path: &Path, rows: Reasons) -> Self {
         Self::Rows(path.to_owned(), rows)
+    }
+
+    /// Everything that is wrong with options, and with what they take from the environment.
+    #[cfg(feature = "dynamodb")]
+    pub(crate) fn settings(errors: &ConfigErrors) -> Self {
+        let one = |error: &autoscale_core::words::ConfigError| {
+            let reason = format!("{}: expected {}", error.value, error.expected);
+            Self::whole(Path::new(&error.field), reason)
+        };
+        Self::Several(errors.iter().map(one).collect())
     }
 
     /// Everything that is wrong with any of these; what is in them where nothing is.

@@ -58,7 +58,7 @@ fn main() -> ExitCode {
     })
 }
 
-/// Says what is wrong with the input. Nobody is left to be told when stderr is gone; the code still says it.
+/// Says on stderr what is wrong with the input. Nobody is left to be told when stderr is gone; the code still says it.
 fn refuse(why: &dyn std::fmt::Display) -> u8 {
     let _ = writeln!(io::stderr().lock(), "{why}");
     BAD_INPUT

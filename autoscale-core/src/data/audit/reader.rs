@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::chain::Chain;
 use super::delta::apply;
 use super::line::{self, Body, Broken, Line, MAX_BODY, TORN};
-use super::{Decided, Entry, Head, Kind};
+use super::{Decided, Entry, Head, Kind, Sum};
 use crate::data::policy::Policy;
 use crate::words::HolderId;
 
@@ -71,6 +71,18 @@ impl Reader {
             unpack(&line.head, body, base.filter(|_| line.head.kind == Kind::Delta), self.lines)?;
         self.keep(line.head.writer.clone(), base);
         Ok(Read::Entry(Box::new((line.head, entry))))
+    }
+
+    /// Goes on behind a line that is kept somewhere else and was not read, known by its writer, its number and its sum. The chain
+    /// goes on through it: the writer's next line has to name this sum. Differences to it come out as [`Read::NoBase`].
+    ///
+    /// # Errors
+    /// [`Broken::Chain`], if no such line can stand here.
+    pub fn absent(&mut self, writer: &HolderId, n: u64, sum: Sum) -> Result<(), Broken> {
+        self.lines = self.lines.saturating_add(1);
+        self.chain.absent(writer, n, sum)?;
+        self.bases.remove(writer);
+        Ok(())
     }
 
     /// Reads what stands behind the last line break: a line whose break is missing, or the beginning of one whose writer died.

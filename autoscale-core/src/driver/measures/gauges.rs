@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ::metrics::{Label, counter, gauge, histogram};
+use ::metrics::{Counter, Label, counter, gauge, histogram};
 
 use crate::words::ClusterId;
 
@@ -63,15 +63,18 @@ impl Gauges {
     /// Adds to a counter.
     pub(super) fn count(&self, name: &'static str, labels: &[(&'static str, &str)], by: u64) {
         if by > 0 {
-            let labels: Labels = labels.iter().map(|(key, value)| (*key, (*value).to_owned())).collect();
-            counter!(name, self.labels(&labels)).increment(by);
+            self.counter(name, labels).increment(by);
         }
     }
 
-    /// A counter at zero.
+    /// Shows a counter: at zero, if it has not counted yet.
     pub(super) fn begin(&self, name: &'static str, labels: &[(&'static str, &str)]) {
+        self.counter(name, labels).increment(0);
+    }
+
+    fn counter(&self, name: &'static str, labels: &[(&'static str, &str)]) -> Counter {
         let labels: Labels = labels.iter().map(|(key, value)| (*key, (*value).to_owned())).collect();
-        counter!(name, self.labels(&labels)).increment(0);
+        counter!(name, self.labels(&labels))
     }
 
     /// Adds to a histogram.

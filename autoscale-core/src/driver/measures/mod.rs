@@ -99,8 +99,8 @@ impl MetricsObserver {
         ALL.iter().for_each(Metric::describe);
     }
 
-    /// Shows every counter at zero that a tick under this policy may count, except for holds. Functions such as Prometheus's `increase` do
-    /// not see the first count of a counter that was not there before. To be called again for another policy.
+    /// Shows every counter that a tick under this policy may count, except for holds: at zero, if it has not counted yet. Functions such
+    /// as Prometheus's `increase` do not see the first count of a counter that was not there before. To be called again for another policy.
     pub fn begin(&self, policy: &Policy) {
         zeros::count(&self.gauges, policy);
     }

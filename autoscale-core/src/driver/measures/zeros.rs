@@ -4,12 +4,14 @@
 //! what is worth an alert is counted once in the life of a process.
 
 use super::gauges::Gauges;
-use crate::data::policy::Policy;
+use crate::data::policy::{Policy, Purchase};
+use crate::data::record::RemoveWhy;
+use crate::driver::codes;
 
 /// How ticks end.
 const ENDED: [&str; 4] = ["done", "busy", "halted", "no_authority"];
 /// What is bought.
-const PURCHASES: [&str; 2] = ["spot", "on_demand"];
+const PURCHASES: [Purchase; 2] = [Purchase::Spot, Purchase::OnDemand];
 /// Which orders there are.
 const EFFECTS: [&str; 6] = ["launch", "terminate", "cordon", "uncordon", "evict", "forget"];
 /// What becomes of orders.
@@ -28,19 +30,18 @@ const RESULTS: [&str; 11] = [
 ];
 /// What becomes of pods that are to leave.
 const EVICTIONS: [&str; 5] = ["accepted", "gone", "budget", "throttled", "other"];
-/// What is decided, and why. Why it is not is counted with every tick, so that its first count does not matter.
-const DECISIONS: [(&str, &str); 11] = [
-    ("launch", "scale"),
-    ("launch", "replace"),
-    ("remove", "idle"),
-    ("remove", "above_max"),
-    ("remove", "interruption"),
-    ("remove", "rebalance"),
-    ("remove", "cordon_only"),
-    ("remove", "never_ready"),
-    ("remove", "dead"),
-    ("remove", "orphan"),
-    ("recall", "needed"),
+/// What else than a removal is decided, and why. Why nothing is, is counted with every tick, so that its first count does not matter.
+const DECISIONS: [(&str, &str); 3] = [("launch", "scale"), ("launch", "replace"), ("recall", "needed")];
+/// Why something is removed.
+const REMOVED: [RemoveWhy; 8] = [
+    RemoveWhy::Idle,
+    RemoveWhy::AboveMax,
+    RemoveWhy::Interruption,
+    RemoveWhy::Rebalance,
+    RemoveWhy::CordonOnly,
+    RemoveWhy::NeverReady,
+    RemoveWhy::Dead,
+    RemoveWhy::Orphan,
 ];
 
 /// Counts nothing of everything, for all pools of a policy.
@@ -49,7 +50,7 @@ pub(super) fn count(gauges: &Gauges, policy: &Policy) {
     for pool in policy.pools().keys() {
         let pool = ("pool", pool.as_str());
         for result in RESULTS.map(|result| ("result", result)) {
-            for purchase in PURCHASES {
+            for purchase in PURCHASES.map(codes::purchase) {
                 gauges.begin("autoscale_launches_total", &[pool, ("purchase", purchase), result]);
             }
             for effect in EFFECTS {
@@ -59,7 +60,8 @@ pub(super) fn count(gauges: &Gauges, policy: &Policy) {
         for result in EVICTIONS {
             gauges.begin("autoscale_evictions_total", &[pool, ("result", result)]);
         }
-        for (action, reason) in DECISIONS {
+        let removed = REMOVED.map(|why| ("remove", codes::remove_why(why)));
+        for (action, reason) in DECISIONS.into_iter().chain(removed) {
             gauges.begin("autoscale_decisions_total", &[pool, ("action", action), ("reason", reason)]);
         }
     }

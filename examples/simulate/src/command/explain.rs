@@ -13,6 +13,8 @@ use clap::Args;
 
 use crate::audit::{self, Recorder, Stopped};
 use crate::bad::Bad;
+#[cfg(feature = "dynamodb")]
+use crate::dynamodb::{Found, TableLog};
 use crate::progress::Progress;
 use crate::{BROKEN, OK, refuse};
 
@@ -26,15 +28,9 @@ pub(crate) struct Explain {
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
 
-    /// The log in this DynamoDB table, in place of a file; region and credentials are those of the environment
     #[cfg(feature = "dynamodb")]
-    #[arg(long, value_name = "TABLE", conflicts_with = "file", requires = "cluster")]
-    dynamodb: Option<String>,
-
-    /// The cluster whose log it is, as its policy calls it
-    #[cfg(feature = "dynamodb")]
-    #[arg(long, value_name = "CLUSTER", requires = "dynamodb")]
-    cluster: Option<autoscale_core::words::ClusterId>,
+    #[command(flatten)]
+    table: TableLog,
 
     /// The newest entry then: a time like 2026-03-02T14:00:00Z, or so long after the first entry, like 3h30m
     #[arg(long, value_name = "TIME", value_parser = when)]
@@ -81,13 +77,17 @@ struct Search {
 }
 
 impl Search {
-    fn see(&mut self, head: Head, entry: Entry<'static>) {
+    /// There is an entry of that time.
+    fn begin(&mut self, at: Timestamp) -> &mut Explainer {
         let (question, after) = (&mut self.question, self.after);
-        let explainer = self.explainer.get_or_insert_with(|| {
-            question.at = after.map(|after| head.at.after(after)).or(question.at);
+        self.explainer.get_or_insert_with(|| {
+            question.at = after.map(|after| at.after(after)).or(question.at);
             Explainer::new(question.clone())
-        });
-        explainer.see(head, entry);
+        })
+    }
+
+    fn see(&mut self, head: Head, entry: Entry<'static>) {
+        self.begin(head.at).see(head, entry);
     }
 
     fn answer(&self, path: &Path) -> Result<Answer, Bad> {
@@ -97,36 +97,38 @@ impl Search {
 }
 
 impl Explain {
+    /// The file or the table, if one was named.
+    fn name(&self) -> Option<PathBuf> {
+        #[cfg(feature = "dynamodb")]
+        let table = self.table.name();
+        #[cfg(not(feature = "dynamodb"))]
+        let table = None;
+        self.file.clone().or(table)
+    }
+
     /// Reads or simulates, and prints.
     pub(super) fn run(self, out: &mut dyn io::Write) -> io::Result<u8> {
-        #[cfg(feature = "dynamodb")]
-        let table = self.dynamodb.clone().zip(self.cluster.clone());
-        #[cfg(not(feature = "dynamodb"))]
-        let table: Option<()> = None;
-        let Self { file, at, pool, node, acted, json, .. } = self;
+        let Self { file, at, pool, node, acted, json, .. } = &self;
+        let name = self.name();
         let mut question = Question::default();
-        (question.pool, question.node) = (pool, node);
-        question.acted = acted || (file.is_none() && table.is_none() && at.is_none());
+        (question.pool, question.node) = (pool.clone(), node.clone());
+        question.acted = *acted || (name.is_none() && at.is_none());
         let after = match at {
-            Some(When::After(span)) => Some(span),
+            Some(When::After(span)) => Some(*span),
             Some(When::At(at)) => {
-                question.at = Some(at);
+                question.at = Some(*at);
                 None
             }
             None => None,
         };
         let mut search = Search { question, after, explainer: None };
-        let found = match (&file, &table) {
+        let found = match (file, &name) {
             (Some(path), _) => read(path, &mut search),
             #[cfg(feature = "dynamodb")]
-            (None, Some((table, cluster))) => {
-                crate::dynamodb::read(table, cluster, |head, entry| search.see(head, entry))
-            }
+            (None, Some(name)) => from_table(&self.table, name, &mut search),
             _ => simulate(&mut search),
         };
-        #[cfg(feature = "dynamodb")]
-        let file = file.or_else(|| table.map(|(table, _)| PathBuf::from(table)));
-        let name = file.as_deref().unwrap_or(Path::new("the simulated day"));
+        let name = name.as_deref().unwrap_or(Path::new("the simulated day"));
         let answer = match found.and_then(|()| search.answer(name).map_err(Stopped::Foreign)) {
             Ok(answer) => answer,
             Err(Stopped::Foreign(bad)) => return Ok(refuse(&bad)),
@@ -135,7 +137,7 @@ impl Explain {
                 return Ok(BROKEN);
             }
         };
-        if json {
+        if *json {
             writeln!(out, "{:#}", serde_json::to_value(&answer).unwrap_or_default())?;
         } else {
             write!(out, "{answer}")?;
@@ -150,6 +152,22 @@ fn read(path: &Path, search: &mut Search) -> Result<(), Stopped> {
         None::<()>
     });
     seen.map(drop)
+}
+
+/// What is left out is told, whatever the answer.
+#[cfg(feature = "dynamodb")]
+fn from_table(table: &TableLog, name: &Path, search: &mut Search) -> Result<(), Stopped> {
+    let seen = table.read(|found| {
+        match found {
+            Found::Entry(entry) => search.see(entry.0, entry.1),
+            Found::Elsewhere(at) => drop(search.begin(at)),
+        }
+        None::<()>
+    })?;
+    if let Some(left_out) = seen.ok().and_then(|seen| seen.left_out(name)) {
+        refuse(&left_out);
+    }
+    Ok(())
 }
 
 /// A day of the shop, with its audit log in memory.
