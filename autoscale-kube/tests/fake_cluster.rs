@@ -252,6 +252,24 @@ async fn one_per_host_and_one_for_every_host() {
 }
 
 #[tokio::test]
+async fn a_node_may_have_been_there_before() {
+    let (server, _) = cluster(1);
+    let uid = server.add_node(NodeSpec::new("old").with_age(Span::from_mins(90)));
+    let nodes: Api<Node> = Api::all(server.client());
+    let created = async |name: &str| {
+        let node = serde_json::to_value(nodes.get(name).await.unwrap()).unwrap();
+        node["metadata"]["creationTimestamp"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap()
+    };
+    let apart = created("n0").await.as_second() - created("old").await.as_second();
+    assert_eq!(apart, 90 * 60);
+    // It stays what it is.
+    assert_eq!(server.add_node(NodeSpec::new("old")), uid);
+    assert_eq!(created("n0").await.as_second() - created("old").await.as_second(), 90 * 60);
+    server.advance(Span::from_mins(2));
+    assert!(server.is_open("old"), "its kubelet is heard of");
+}
+
+#[tokio::test]
 async fn stateful_sets_go_in_order_and_jobs_end() {
     let (server, pods) = cluster(2);
     server.create(workload("StatefulSet", "db", 3, json!({}))).unwrap();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use autoscale_core::words::Timestamp;
+use autoscale_core::words::{Span, Timestamp};
 use serde_json::{Value, json};
 
 use super::json::put;
@@ -27,6 +27,8 @@ pub struct NodeSpec {
     pub address: Option<String>,
     /// Whether its kubelet is ready at once; otherwise that takes as long as the settings say.
     pub ready: bool,
+    /// For how long it has been there when it is added.
+    pub age: Span,
 }
 
 impl NodeSpec {
@@ -42,6 +44,7 @@ impl NodeSpec {
             allocatable: amounts.map(|(name, amount)| (name.to_owned(), amount.to_owned())).into(),
             address: None,
             ready: true,
+            age: Span::ZERO,
         }
     }
 
@@ -106,8 +109,16 @@ impl NodeSpec {
         self
     }
 
+    /// As if it had been there for so long, when it is added.
+    #[must_use]
+    pub const fn with_age(mut self, age: Span) -> Self {
+        self.age = age;
+        self
+    }
+
     pub(super) fn object(self, now: Timestamp) -> Value {
-        let Self { name, provider_id, labels, annotations, taints, allocatable, address, ready } = self;
+        let Self { name, provider_id, labels, annotations, taints, allocatable, address, ready, age: _ } =
+            self;
         let taint = |(key, value, effect): (String, String, String)| {
             super::refusal::without_empty(json!({"key": key, "value": value, "effect": effect}))
         };

@@ -12,7 +12,7 @@ use super::access::{ADMIN, Permission, binding};
 use super::agenda::Event;
 use super::faults::{Fault, Weather};
 use super::journal::{Count, Entry};
-use super::json::words;
+use super::json::{put, words};
 use super::kinds::K;
 use super::nodes::NodeSpec;
 use super::service::Front;
@@ -130,9 +130,13 @@ impl ApiServer {
         self.with(|world| {
             let add = |spec: NodeSpec, world: &mut World| {
                 let key = Key::global(spec.name.as_str());
+                let since = world.now.before(spec.age).to_string();
                 let node = spec.object(world.now);
                 // One that is there stays.
-                let _ = world.create(K::NODES, "", node, KUBELET_STATUS, false);
+                if world.create(K::NODES, "", node, KUBELET_STATUS, false).is_ok() {
+                    let created = ["metadata", "creationTimestamp"];
+                    world.update(K::NODES, &key, KUBELET_STATUS, |node| put(node, &created, since));
+                }
                 world.store.get(K::NODES, &key).map(|node| words(node, "/metadata/uid").to_owned())
             };
             specs.into_iter().map(|spec| add(spec, world).unwrap_or_default()).collect()
