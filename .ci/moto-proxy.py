@@ -1,4 +1,4 @@
-"""moto behind what it lacks: one request at a time, and a ClientToken that means something.
+"""moto behind what it lacks: one request at a time, a ClientToken that means something, and Fn::Cidr in templates.
 
     moto-proxy.py PORT
 
@@ -8,11 +8,13 @@ IdempotentInstanceTerminated, as EC2 does it. POST /moto-api/reset empties both.
 """
 
 import io
+import ipaddress
 import re
 import sys
 import threading
 from urllib.parse import parse_qs
 
+from moto.cloudformation import parsing
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import run_simple
 
@@ -20,6 +22,23 @@ moto = DomainDispatcherApplication(create_backend_app)
 lock = threading.Lock()
 tokens = {}
 terminated = set()
+
+plain_json = parsing.clean_json
+
+
+def clean_json(given, resources):
+    """What a value of a template comes to; moto knows no Fn::Cidr, and takes the zones of another region."""
+    if given == {"Fn::GetAZs": ""}:
+        given = {"Fn::GetAZs": resources["AWS::Region"]}
+    if not (isinstance(given, dict) and "Fn::Cidr" in given):
+        return plain_json(given, resources)
+    block, count, bits = (clean_json(part, resources) for part in given["Fn::Cidr"])
+    network = ipaddress.ip_network(block)
+    subnets = network.subnets(new_prefix=network.max_prefixlen - int(bits))
+    return [str(subnet) for subnet, _ in zip(subnets, range(int(count)))]
+
+
+parsing.clean_json = clean_json
 
 
 def refused(start, code, message):

@@ -1,4 +1,5 @@
-# An image with everything that `join.sh` would otherwise download: packer init . && packer build -var-file=my.pkrvars.hcl image.pkr.hcl
+# An image with everything that `join.sh` would otherwise download: packer init image.pkr.hcl &&
+# packer build -var-file=my.pkrvars.hcl image.pkr.hcl
 # No secret and no setting of a cluster is in it.
 packer {
   required_version = ">= 1.9.0"
@@ -23,9 +24,19 @@ variable "k3s_version" {
   }
 }
 
+variable "architecture" {
+  type        = string
+  default     = "x86_64"
+  description = "Of the machines that start from it."
+  validation {
+    condition     = can(regex("^(x86_64|arm64)$", var.architecture))
+    error_message = "Expected x86_64 or arm64."
+  }
+}
+
 variable "k3s_sha256" {
   type        = string
-  description = "Of the file k3s of that version, from sha256sum-amd64.txt beside it."
+  description = "Of the file k3s of that version, from sha256sum-amd64.txt beside it; for arm64 of k3s-arm64, from sha256sum-arm64.txt."
   validation {
     condition     = can(regex("^[0-9a-f]{64}$", var.k3s_sha256))
     error_message = "Expected 64 hexadecimal digits."
@@ -42,17 +53,20 @@ variable "installer_sha256" {
 }
 
 variable "instance_type" {
-  type    = string
-  default = "t3.small"
+  type        = string
+  default     = ""
+  description = "What it is built on: a small one of the architecture, unless said otherwise."
 }
 
 locals {
-  tag = replace(var.k3s_version, "+", "%2B")
+  tag     = replace(var.k3s_version, "+", "%2B")
+  file    = var.architecture == "arm64" ? "k3s-arm64" : "k3s"
+  builder = var.architecture == "arm64" ? "t4g.small" : "t3.small"
 }
 
 source "amazon-ebs" "node" {
-  ami_name      = "k3s-node-${replace(var.k3s_version, "+", "-")}-${formatdate("YYYYMMDDhhmmss", timestamp())}"
-  instance_type = var.instance_type
+  ami_name      = "k3s-node-${replace(var.k3s_version, "+", "-")}-${var.architecture}-${formatdate("YYYYMMDDhhmmss", timestamp())}"
+  instance_type = var.instance_type == "" ? local.builder : var.instance_type
   region        = var.region
   ssh_username  = "ec2-user"
   encrypt_boot  = true
@@ -64,7 +78,7 @@ source "amazon-ebs" "node" {
   }
   source_ami_filter {
     filters = {
-      name                = "al2023-ami-2023.*-kernel-*-x86_64"
+      name                = "al2023-ami-2023.*-kernel-*-${var.architecture}"
       root-device-type    = "ebs"
       virtualization-type = "hvm"
     }
@@ -85,18 +99,19 @@ build {
   provisioner "shell" {
     environment_vars = [
       "TAG=${local.tag}",
+      "FILE=${local.file}",
       "BINARY=${var.k3s_sha256}",
       "INSTALLER=${var.installer_sha256}",
     ]
     inline_shebang = "/bin/bash -euo pipefail"
     inline = [
       "cd \"$(mktemp -d)\"",
-      "curl --proto '=https' --tlsv1.2 -fsSL --retry 5 -o k3s \"https://github.com/k3s-io/k3s/releases/download/$TAG/k3s\"",
+      "curl --proto '=https' --tlsv1.2 -fsSL --retry 5 -o k3s \"https://github.com/k3s-io/k3s/releases/download/$TAG/$FILE\"",
       "curl --proto '=https' --tlsv1.2 -fsSL --retry 5 -o install.sh \"https://raw.githubusercontent.com/k3s-io/k3s/$TAG/install.sh\"",
       "printf '%s  k3s\\n%s  install.sh\\n' \"$BINARY\" \"$INSTALLER\" | sha256sum --check --strict",
       "sudo install -D -m 755 k3s /usr/local/bin/k3s",
       "sudo install -D -m 755 install.sh /usr/local/lib/autoscale/install-k3s.sh",
-      "command -v python3 aws curl sha256sum systemctl",
+      "command -v python3 aws curl sha256sum systemctl timeout",
     ]
   }
 }

@@ -1,5 +1,7 @@
 """Reads template.yaml and resolves what CloudFormation would, with made-up ids."""
 import base64
+import ipaddress
+import itertools
 import pathlib
 import re
 
@@ -27,6 +29,14 @@ def tag(loader, suffix, node):
 
 
 Loader.add_multi_constructor("!", tag)
+
+
+def blocks(whole, count, bits):
+    """The first blocks of a range, each with so many bits for hosts. As CloudFormation has it, fewer than are asked for are an error."""
+    found = list(itertools.islice(ipaddress.ip_network(whole).subnets(new_prefix=32 - bits), count))
+    if len(found) < count:
+        raise ValueError(f"{whole} has {len(found)} blocks of {bits} bits: expected {count}")
+    return [str(block) for block in found]
 
 
 class Template:
@@ -94,7 +104,12 @@ class Template:
                 return inner[0].join(str(one) for one in self.resolved(inner[1]))
             if name == "Fn::Base64":
                 return base64.b64encode(self.resolved(inner).encode()).decode()
-            if name in ("Fn::Select", "Fn::Cidr", "Fn::GetAZs"):
-                return f"made-up-{name}"
+            if name == "Fn::Select":
+                at, among = self.resolved(inner)
+                return among[at]
+            if name == "Fn::Cidr":
+                return blocks(*self.resolved(inner))
+            if name == "Fn::GetAZs":
+                return [f"{REGION}{zone}" for zone in "abc"]
         resolved = {key: self.resolved(one) for key, one in value.items()}
         return {key: one for key, one in resolved.items() if one is not NOTHING}

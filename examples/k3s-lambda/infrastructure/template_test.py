@@ -1,5 +1,8 @@
 """What the template makes: user data as machines get it, ports, switches, limits."""
 import base64
+import fnmatch
+import ipaddress
+import itertools
 import json
 import pathlib
 import re
@@ -151,6 +154,53 @@ class TheTemplate(unittest.TestCase):
         services = {self.template.properties(name)["ServiceName"].rsplit(".", 1)[1]
                     for name, one in self.template.whole["Resources"].items() if one["Type"] == "AWS::EC2::VPCEndpoint"}
         self.assertEqual(services, {"dynamodb", "s3", "ec2", "ssm"})
+
+    def test_subnets_have_their_own_part_of_every_network_that_is_allowed(self):
+        pattern = self.template.whole["Parameters"]["VpcCidr"]["AllowedPattern"]
+        allowed = [size for size in range(33) if re.fullmatch(pattern, f"10.40.0.0/{size}")]
+        self.assertEqual(allowed, [16, 17])
+        for network in ["10.40.0.0/16", "10.40.0.0/17", "172.16.128.0/17"]:
+            self.assertRegex(network, f"^{pattern}$")
+            template = Template(VpcCidr=network)
+            self.assertEqual(template.properties("Vpc")["CidrBlock"], network)
+            named = [template.properties(name) for name, one in template.whole["Resources"].items() if one["Type"] == "AWS::EC2::Subnet"]
+            subnets = [ipaddress.ip_network(subnet["CidrBlock"]) for subnet in named]
+            self.assertEqual(len(subnets), 6)
+            for subnet in subnets:
+                self.assertTrue(subnet.subnet_of(ipaddress.ip_network(network)), (subnet, network))
+            self.assertFalse([pair for pair in itertools.combinations(subnets, 2) if pair[0].overlaps(pair[1])])
+        with self.assertRaisesRegex(ValueError, "expected 8"):
+            Template(VpcCidr="10.40.0.0/18").properties("NodeSubnetA")
+        zones = {name: self.template.properties(name)["AvailabilityZone"] for name in ["NodeSubnetA", "NodeSubnetB", "NodeSubnetC", "FunctionSubnetA", "FunctionSubnetB"]}
+        self.assertEqual([zone[-1] for zone in zones.values()], ["a", "b", "c", "a", "b"])
+
+    def test_architectures_are_parameters_and_nothing_else(self):
+        parameters = self.template.whole["Parameters"]
+        self.assertEqual(self.template.properties("Function")["Architectures"], ["arm64"])
+        self.assertEqual(Template(FunctionArchitecture="x86_64").properties("Function")["Architectures"], ["x86_64"])
+        self.assertEqual(parameters["FunctionArchitecture"]["AllowedValues"], ["arm64", "x86_64"])
+        self.assertTrue(parameters["Image"]["Default"].endswith("-x86_64"))
+        # Neither in a resource, nor in a script, nor in what the master starts.
+        named = re.compile(r"x86_64|amd64|arm64|aarch64")
+        whole = json.dumps([self.template.whole["Resources"], self.template.whole["Outputs"], self.manifests()])
+        self.assertIsNone(named.search(whole))
+        images = {one["image"] for found in self.manifests() if found["kind"] in ("Deployment", "DaemonSet") for one in found["spec"]["template"]["spec"]["containers"]}
+        self.assertEqual(len(images), 4)
+        for image in images:
+            self.assertRegex(image, r"^[a-z0-9./-]+:v[0-9.]+$", "a tag of many architectures, not the digest of one")
+        section, = re.findall(r"^## On arm64\n(.*?)^## ", (HERE / "README.md").read_text(), re.M | re.S)
+        asked = dict(re.findall(r"\b([A-Z][A-Za-z0-9]+)=(\S+)", re.search(r"```sh\n(.*?)```", section, re.S)[1]))
+        self.assertLessEqual(asked.keys(), parameters.keys())
+        self.assertEqual({"Image", "MasterType", "WorkerType", "WorkerTypes", "K3sBinary"} - asked.keys(), set())
+        arm = Template(**asked)
+        variables = arm.properties("Function")["Environment"]["Variables"]
+        for template in [self.template, arm]:
+            types = template.values["WorkerTypes"].split(",")
+            self.assertTrue(any(fnmatch.fnmatchcase(template.values["WorkerType"], one) for one in types), types)
+        self.assertEqual((arm.properties("Master")["InstanceType"], variables["WORKER_INSTANCE_TYPE"]), (asked["MasterType"], asked["WorkerType"]))
+        launch, = [one for one in arm.properties("FunctionRole")["Policies"][0]["PolicyDocument"]["Statement"] if one["Sid"] == "LaunchVm"]
+        self.assertEqual(launch["Condition"]["StringLike"]["ec2:InstanceType"], asked["WorkerTypes"].split(","))
+        self.assertIn(f'"binary":{{"url":"{asked["K3sBinary"]}"', base64.b64decode(re.findall(r"^# autoscale-node: (\S+)$", user_data(arm, "WorkerTemplate"), re.M)[0]).decode())
 
     def test_machines(self):
         self.assertIs(self.template.properties("Master")["DisableApiTermination"], True)
