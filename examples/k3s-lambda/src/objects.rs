@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use autoscale_aws::s3::{BucketStore, S3Config};
+use autoscale_aws::s3::{BucketStore, S3Config, S3Place};
 use autoscale_core::ports::Clock;
 use autoscale_core::words::ClusterId;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -11,7 +11,7 @@ use object_store::path::Path;
 
 use crate::bad::Bad;
 use crate::clients::Clients;
-use crate::settings::{S3Place, Settings};
+use crate::settings::Settings;
 
 /// No policy is larger.
 const LARGEST: u64 = 1 << 20;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use autoscale_core::driver::SystemClock;
 use autoscale_core::ports::{Clock, Ids, RandomIds};
 use autoscale_core::words::{Span, Timestamp};
+use futures_util::FutureExt as _;
 use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn};
 use serde_json::Value;
 use tokio::sync::OnceCell;
@@ -92,7 +93,9 @@ impl Process {
 
     /// Made once. One that could not be made is tried again by the next invocation.
     async fn function(&self) -> Result<&Function, Bad> {
-        self.function.get_or_try_init(|| async { Ok(Function::new(self.setup().await?, &*self.ids)) }).await
+        self.function
+            .get_or_try_init(|| async { Ok(Function::new(self.setup().boxed_local().await?, &*self.ids)) })
+            .await
     }
 
     /// Lines for CloudWatch go where logs go.
@@ -102,7 +105,8 @@ impl Process {
         left: Option<Span>,
         mut logs: impl Write,
     ) -> Result<Result<Answer, Failed>, Bad> {
-        let (answer, lines) = Box::pin(self.function().await?.invoke(payload, left)).await;
+        // Without a name for its type: those of everything within would make one that the compiler gives up on.
+        let (answer, lines) = self.function().await?.invoke(payload, left).boxed_local().await;
         for line in lines {
             // A log that is gone stops nothing.
             let _ = writeln!(logs, "{line}");
@@ -145,7 +149,7 @@ impl Process {
             let deadline = Timestamp::from_millis(i64::try_from(context.deadline).unwrap_or(i64::MAX));
             let now = self.clock.now();
             let left = if deadline > now { deadline.since(now) } else { Span::ZERO };
-            match self.invoke(payload.to_string().as_bytes(), Some(left), io::stdout()).await {
+            match self.invoke(payload.to_string().as_bytes(), Some(left), io::stdout()).boxed_local().await {
                 Ok(Ok(answer)) => Ok(answer),
                 Ok(Err(failed)) => Err(failure("NotDone", &failed)),
                 Err(bad) => Err(failure("BadSettings", &bad)),

@@ -1,14 +1,13 @@
 //! What the environment says: every mistake at once.
 
 mod read;
-mod s3;
 
 use autoscale_aws::ec2::Ec2Config;
+use autoscale_aws::s3::S3Place;
 use autoscale_core::words::{ClusterId, PoolName};
 
 use crate::bad::Bad;
 use read::Reader;
-pub use s3::S3Place;
 
 /// How a variable is found. In the function: `&|name| std::env::var(name).ok()`.
 pub type Lookup<'l> = &'l dyn Fn(&str) -> Option<String>;

@@ -1,10 +1,11 @@
 //! From variables to settings.
 
 use autoscale_aws::ec2::Ec2Config;
+use autoscale_aws::s3::S3Place;
 use autoscale_core::data::policy::Purchase;
 use autoscale_core::words::{ClusterId, ConfigError, PoolName};
 
-use super::{Lookup, PolicyPlace, PoolSettings, S3Place, Settings, StatePlace, Tag, Web};
+use super::{Lookup, PolicyPlace, PoolSettings, Settings, StatePlace, Tag, Web};
 use crate::bad::Bad;
 use crate::policy::VARIABLES;
 use crate::telemetry::SHOWN;
@@ -137,9 +138,14 @@ impl<'l> Reader<'l> {
                 ));
                 None
             }
-            (None, Some(place)) => self.bad.take(S3Place::parse("STATE_S3", &place)).map(StatePlace::S3),
+            (None, Some(place)) => self.place("STATE_S3", &place).map(StatePlace::S3),
             _ => self.table("STATE_TABLE").map(StatePlace::Table),
         }
+    }
+
+    fn place(&mut self, name: &str, text: &str) -> Option<S3Place> {
+        let place = S3Place::parse(text).ok_or_else(|| Bad::setting(name, text, "s3://bucket/path"));
+        self.bad.take(place)
     }
 
     fn parameter(&mut self, name: &str) -> Option<String> {
@@ -239,7 +245,7 @@ impl<'l> Reader<'l> {
         match (inline, parameter, object) {
             (Some(text), _, _) => Some(PolicyPlace::Inline(text)),
             (_, Some(name), _) => self.named("POLICY_PARAM", name).map(PolicyPlace::Parameter),
-            (_, _, Some(place)) => self.bad.take(S3Place::parse("POLICY_S3", &place)).map(PolicyPlace::S3),
+            (_, _, Some(place)) => self.place("POLICY_S3", &place).map(PolicyPlace::S3),
             _ => None,
         }
     }

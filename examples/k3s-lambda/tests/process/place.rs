@@ -33,25 +33,37 @@ fn now() -> i64 {
     jiff::Timestamp::now().as_millisecond()
 }
 
+/// The address of this machine that the function connects to. `None` where there is none, which is said; a failure where `CI` is set.
+pub(crate) fn reachable() -> Option<IpAddr> {
+    let address = private_address();
+    if address.is_none() {
+        let missing = "this machine has no private address, and the function connects to no other";
+        assert!(std::env::var_os("CI").is_none(), "{missing}");
+        println!("skipped: {missing}");
+    }
+    address
+}
+
+/// A cluster of one master, in real time, which knows the function's token.
+pub(crate) async fn cluster(weather: Weather) -> (ApiServer, Serving) {
+    let server = ApiServer::new(weather.with_start(Timestamp::from_millis(now())));
+    server.add_token(SECRETS[0], "function");
+    server.add_to_group("function", "system:masters");
+    let control_plane = "node-role.kubernetes.io/control-plane";
+    let master = NodeSpec::new("master").with_label(control_plane, "");
+    server.add_node(master.with_taint(control_plane, "", "NoSchedule"));
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let options = ServeOptions::default().with_user(None).with_speed(1);
+    let serving = server.serve(listener, options).unwrap();
+    (server, serving)
+}
+
 impl Place {
     /// `None` where this machine has no private address, which is said; a failure where `CI` is set.
     pub(crate) async fn new() -> Option<Self> {
-        let Some(address) = private_address() else {
-            let missing = "this machine has no private address, and the function connects to no other";
-            assert!(std::env::var_os("CI").is_none(), "{missing}");
-            println!("skipped: {missing}");
-            return None;
-        };
+        let address = reachable()?;
         let trust = Trust::new(address);
-        let server = ApiServer::new(Weather::default().with_start(Timestamp::from_millis(now())));
-        server.add_token(SECRETS[0], "function");
-        server.add_to_group("function", "system:masters");
-        let control_plane = "node-role.kubernetes.io/control-plane";
-        let master = NodeSpec::new("master").with_label(control_plane, "");
-        server.add_node(master.with_taint(control_plane, "", "NoSchedule"));
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let options = ServeOptions::default().with_user(None).with_speed(1);
-        let serving = server.serve(listener, options).unwrap();
+        let (server, serving) = cluster(Weather::default()).await;
         let api = front(address, trust.config(), serving.address()).await;
         let busy = Arc::new(AtomicI64::new(50));
         let prometheus = prometheus(address, &trust, busy.clone()).await;

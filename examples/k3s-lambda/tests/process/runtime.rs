@@ -1,5 +1,6 @@
 //! Lambda's runtime API, and the process that asks it.
 
+use std::ffi::OsString;
 use std::io::Read;
 use std::net::Ipv4Addr;
 use std::process::{Child, Command, Stdio};
@@ -110,9 +111,19 @@ pub(crate) struct Process {
     pub(crate) cold: Duration,
 }
 
+/// The program: that which `AUTOSCALE_TEST_BOOTSTRAP` names, one that was built with `--release`, or else the one built with this test.
+pub(crate) fn bootstrap() -> OsString {
+    std::env::var_os("AUTOSCALE_TEST_BOOTSTRAP").unwrap_or_else(|| env!("CARGO_BIN_EXE_bootstrap").into())
+}
+
+/// Whether the program was built with `--release`.
+pub(crate) fn is_release() -> bool {
+    !cfg!(debug_assertions) || std::env::var_os("AUTOSCALE_TEST_BOOTSTRAP").is_some()
+}
+
 /// The program with these variables and no others.
 pub(crate) fn program(variables: impl IntoIterator<Item = (String, String)>) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_bootstrap"));
+    let mut command = Command::new(bootstrap());
     command.env_clear().envs(variables).stdin(Stdio::null());
     command
 }

@@ -8,6 +8,7 @@ mod around;
 mod audit;
 mod auth;
 mod buckets;
+mod dice;
 mod house;
 mod join;
 mod parameters;

@@ -4,19 +4,10 @@ use autoscale_core::words::Span;
 use autoscale_kube::fake::{Fault as Broken, Requests, Trouble};
 use k3s_lambda::function::Failed;
 
+use crate::dice::Dice;
 use crate::house::{House, schedule};
 use crate::story::interruption;
 use crate::wire::Fault;
-
-/// Numbers from a seed.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, most: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from(self.0 >> 33).unwrap() % most
-    }
-}
 
 #[tokio::test(start_paused = true)]
 async fn an_invocation_that_dies_at_any_step_buys_one_machine() {
@@ -51,7 +42,7 @@ async fn processes_that_die_all_the_time_do_no_harm() {
     for seed in 1..=4 {
         let mut house = House::new().await;
         house.begin("1500m").await;
-        let mut dice = Dice(seed);
+        let mut dice = Dice::new(seed);
         for (replicas, percent) in [(3, 50), (1, 5)] {
             house.scale(replicas).await;
             house.load.set(percent);
