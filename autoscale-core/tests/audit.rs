@@ -11,6 +11,8 @@
 mod absent;
 #[path = "audit/common.rs"]
 mod common;
+#[path = "audit/explained.rs"]
+mod explained;
 #[cfg(feature = "file")]
 #[path = "audit/file.rs"]
 mod file;
@@ -238,6 +240,10 @@ fn what_is_no_line_is_refused_in_one_sentence() {
         let error = Reader::new().line(bytes).unwrap_err();
         assert!(error.to_string().contains(why) && error.is_foreign(), "{error}");
     }
+    // What a log says of an entry that it cannot give is told as it is, on one line.
+    let error = Reader::new().line(&Line::missing(&"entry 7 is gone\n\u{1b}[31m")).unwrap_err();
+    assert_eq!(error.to_string(), "no entry: entry 7 is gone\\u{a}\\u{1b}[31m");
+    assert!(!error.is_foreign(), "the log is one, and an entry of it is missing");
 }
 
 /// Fails now and then, sometimes after it has stored the line.

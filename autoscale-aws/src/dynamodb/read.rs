@@ -1,9 +1,8 @@
 //! Reading entries of the audit log.
 
-use std::fmt;
-
 #[cfg(feature = "s3")]
 use autoscale_core::data::audit::Broken;
+use autoscale_core::data::audit::Line;
 #[cfg(feature = "s3")]
 use autoscale_core::objects::Fetched;
 use autoscale_core::ports::{AuditPage, AuditRange, Error, ErrorKind, Result};
@@ -105,7 +104,12 @@ impl AuditTable {
             Kept::Here(line) => return Ok(Stored::Line(line.as_bytes().to_vec())),
             Kept::Parts(prefix, count) => (prefix, count),
             Kept::Object(absent) => return self.fetch(absent).await,
-            Kept::Nowhere => return Ok(Stored::Line(no_entry(&format_args!("item {}", line::name(item))))),
+            Kept::Nowhere => {
+                return Ok(Stored::Line(Line::missing(&format_args!(
+                    "item {}: no text, no parts and no object",
+                    line::name(item)
+                ))));
+            }
         };
         let last = line::part_sort(prefix, count.saturating_sub(1));
         let (mut text, mut ask) = (Vec::new(), Ask::between(line::part_sort(prefix, 0), last));
@@ -147,7 +151,7 @@ impl AuditTable {
                 let attempted = format!("read {log} of table {table}: {absent}. Give this log the bucket");
                 Err(Error::new(ErrorKind::Invalid, attempted))
             }
-            Stored::Absent(absent) => Ok(no_entry(&absent)),
+            Stored::Absent(absent) => Ok(Line::missing(&absent)),
         }
     }
 
@@ -203,11 +207,6 @@ impl AuditTable {
             }
         }
     }
-}
-
-/// What no reader takes for an entry, and why there is none.
-fn no_entry(why: &dyn fmt::Display) -> Vec<u8> {
-    format!("no entry: {why}").into_bytes()
 }
 
 /// The sort key of an item.

@@ -43,7 +43,7 @@ use object_store::aws::{AmazonS3Builder, Checksum, S3ConditionalPut};
 use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
 
 pub use config::S3Config;
-pub use place::S3Place;
+pub use place::{S3Place, emulator_port};
 
 /// A [`StateStore`] in one object of a bucket, and the way to what else lies there.
 #[derive(Clone)]

@@ -35,6 +35,13 @@ impl fmt::Display for S3Place {
     }
 }
 
+/// The port of a stand-in for S3 on this machine, for [`BucketStore::on_emulator`](super::BucketStore::on_emulator): of
+/// `http://127.0.0.1:PORT` and nothing else, because nothing else is asked without TLS.
+pub fn emulator_port(endpoint: &str) -> Option<u16> {
+    let port = endpoint.strip_prefix("http://127.0.0.1:")?.trim_end_matches('/');
+    port.bytes().all(|b| b.is_ascii_digit()).then(|| port.parse().ok())?
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,6 +63,24 @@ mod tests {
             "https://shop/a",
         ] {
             assert_eq!(S3Place::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_this_machine_is_asked_without_tls() {
+        for (endpoint, port) in [
+            ("http://127.0.0.1:5000", Some(5_000)),
+            ("http://127.0.0.1:5000/", Some(5_000)),
+            ("http://127.0.0.1", None),
+            ("http://127.0.0.1:5000/x", None),
+            ("http://127.0.0.1:5000.example.org", None),
+            ("http://127.0.0.1:+5000", None),
+            ("http://127.0.0.1:65536", None),
+            ("http://localhost:5000", None),
+            ("http://s3.example.org", None),
+            ("https://127.0.0.1:5000", None),
+        ] {
+            assert_eq!(emulator_port(endpoint), port, "{endpoint}");
         }
     }
 }

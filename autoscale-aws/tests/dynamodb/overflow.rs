@@ -196,7 +196,10 @@ async fn whoever_has_no_bucket_can_go_on_behind_the_entry() {
     item["writer"] = json!({ "S": "" });
     stage.wire.service.place("logs", item);
     let entries = stage.table().entries(&AuditRange::all()).await.unwrap().entries;
-    assert_eq!(entries[1], Stored::Line(b"no entry: item line#001795384288043".to_vec()));
+    assert_eq!(
+        entries[1],
+        Stored::Line(b"no entry: item line#001795384288043: no text, no parts and no object".to_vec())
+    );
 }
 
 #[tokio::test]

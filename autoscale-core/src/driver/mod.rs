@@ -7,6 +7,8 @@ mod audit;
     allow(dead_code, reason = "each feature uses some of them")
 )]
 mod codes;
+#[cfg(feature = "audit")]
+mod explain;
 mod joined;
 #[cfg(feature = "metrics")]
 pub mod measures;
@@ -36,6 +38,8 @@ use crate::words::{Inc, Span, Ver};
 pub use crate::data::Ended;
 #[cfg(feature = "audit")]
 pub use audit::{AuditFailed, Auditor, Recorded};
+#[cfg(feature = "audit")]
+pub use explain::{ExplainFailed, explain};
 pub use joined::{Answers, JoinedMetrics, JoinedMetricsBuilder};
 #[cfg(feature = "metrics")]
 pub use measures::MetricsObserver;

@@ -36,6 +36,25 @@ pub enum Operation {
     },
 }
 
+impl Operation {
+    /// What was done once it is carried out and what comes of it, for people.
+    pub fn done(&self) -> String {
+        match self {
+            Self::Unlock { .. } => "unlocked: the next tick goes on with what is open".to_owned(),
+            Self::Pause { lasting, .. } => {
+                let until = lasting.map_or("until resumed".to_owned(), |lasting| format!("for {lasting}"));
+                format!("paused {until}: no new scaling action; open ones finish or roll back")
+            }
+            Self::Resume => "resumed: the next tick decides as usual".to_owned(),
+            Self::Adopt { pool } => {
+                format!(
+                    "adopted: what runs in pool {pool} is meant to be there, and may be removed like the rest"
+                )
+            }
+        }
+    }
+}
+
 /// Why an operator's wish was refused.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -64,7 +64,7 @@ impl AuditObjects {
     async fn line(&self, found: Found) -> Result<Option<Vec<u8>>> {
         let told = |why: &str| {
             let path = self.folder().path(&found.name);
-            Some(format!("no entry: the object {path}: {why}").into_bytes())
+            Some(Line::missing(&format_args!("the object {path}: {why}")))
         };
         if found.place.is_none() {
             return Ok(told("it is none of an audit log"));

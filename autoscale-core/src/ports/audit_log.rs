@@ -79,7 +79,7 @@ pub trait AuditLog: Debug + Send + Sync + 'static {
     /// `Unclear` if it may be stored; `Throttled`, `Denied`, `Invalid` or `Unavailable` if it certainly is not.
     async fn append(&self, line: &Line) -> Result<Appended>;
 
-    /// Reads lines, oldest first, a page at a time.
+    /// Reads lines, oldest first, a page at a time. [`Line::missing`] stands for an entry that is there and cannot be had.
     ///
     /// # Errors
     /// `Throttled`, `Denied`, `Unavailable`; `Invalid` for an `after` that is not from here.

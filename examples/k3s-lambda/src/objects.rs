@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use autoscale_aws::s3::{BucketStore, S3Config, S3Place};
+use autoscale_aws::s3::{BucketStore, S3Config, S3Place, emulator_port};
 use autoscale_core::ports::Clock;
 use autoscale_core::words::ClusterId;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -15,9 +15,6 @@ use crate::settings::Settings;
 
 /// No policy is larger.
 const LARGEST: u64 = 1 << 20;
-
-/// Where stand-ins for S3 listen.
-const HERE: &str = "http://127.0.0.1:";
 
 /// How buckets are reached.
 #[derive(Clone, Debug)]
@@ -37,8 +34,7 @@ pub enum Buckets {
 impl Buckets {
     /// With these credentials; `endpoint` is what the variable `AWS_ENDPOINT_URL_S3` says.
     pub fn new(credentials: SharedCredentialsProvider, endpoint: Option<String>) -> Self {
-        let port = endpoint.as_deref().and_then(|url| url.strip_prefix(HERE));
-        match port.and_then(|port| port.trim_end_matches('/').parse().ok()) {
+        match endpoint.as_deref().and_then(emulator_port) {
             Some(port) => Self::Here(port),
             None => Self::Aws { credentials, endpoint },
         }

@@ -1,5 +1,7 @@
 //! One entry as one line of JSON, and back.
 
+use std::fmt;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
@@ -20,6 +22,9 @@ pub const MAX_BODY: usize = 128 << 20;
 /// What a writer puts behind the beginning of a line that another left behind when it died.
 pub const TORN: &str = " #torn";
 
+/// What stands before the reason in place of an entry that cannot be had.
+const NO_ENTRY: &str = "no entry: ";
+
 /// How hard bodies are compressed: the next level saves little and takes twice as long.
 const LEVEL: u8 = 6;
 
@@ -31,6 +36,12 @@ pub enum Broken {
     #[error("not a line of an audit log: {why}")]
     NotALine {
         /// What is wrong.
+        why: String,
+    },
+    /// It stands for an entry that is there and cannot be had: [`Line::missing`].
+    #[error("{NO_ENTRY}{why}")]
+    NoEntry {
+        /// Which, and why not.
         why: String,
     },
     /// It is of a later version.
@@ -123,12 +134,21 @@ impl Line {
             return Err(foreign(format!("longer than {} MiB", MAX_LINE >> 20)));
         }
         let text = std::str::from_utf8(bytes).map_err(|_| foreign("not UTF-8 text"))?;
+        if let Some(why) = text.strip_prefix(NO_ENTRY) {
+            return Err(Broken::NoEntry { why: truncated(why, 300) });
+        }
         let head = head(text)?;
         let (said, found) = (head.sum, sum(covered(text).unwrap_or_default()));
         if said != found {
             return Err(Broken::Changed { said, found });
         }
         Ok(Self { head, text: text.to_owned() })
+    }
+
+    /// What a log gives in place of an entry that is there and cannot be had: which it is, and why not. Whoever reads it is told so
+    /// by [`Broken::NoEntry`].
+    pub fn missing(why: &dyn fmt::Display) -> Vec<u8> {
+        format!("{NO_ENTRY}{why}").into_bytes()
     }
 
     /// Whether these bytes are a whole line whose sum is right.

@@ -1,18 +1,15 @@
 //! `explain`: why it acted, why it did not, what it waits for and until when.
 
 use std::io::Write;
-use std::path::Path;
 use std::sync::Arc;
 
-use autoscale_core::data::audit::{Read, Reader};
-use autoscale_core::driver::{Auditor, Report, Trigger};
+use autoscale_core::driver::{Auditor, ExplainFailed, Report, Trigger, explain};
 use autoscale_core::file::AuditFile;
-use autoscale_core::logic::{Answer, Explainer, NoAnswer, Question};
+use autoscale_core::logic::{Answer, NoAnswer, Question};
 use autoscale_core::memory::AuditMemory;
-use autoscale_core::ports::{AuditLog, AuditRange};
 use autoscale_core::words::{HolderId, PoolName};
 
-use super::{Context, written};
+use super::{Context, failed, written};
 use crate::bad::Bad;
 use crate::dry::Dry;
 use crate::start::Exit;
@@ -36,7 +33,7 @@ pub struct Explain {
     #[arg(long)]
     pub fresh: bool,
 
-    /// Print one JSON object and nothing else
+    /// Print one JSON object and nothing else; with `error` where there is no answer
     #[arg(long)]
     pub json: bool,
 }
@@ -46,12 +43,18 @@ impl Explain {
         let mut question = Question::default();
         (question.pool, question.node, question.acted) = (self.pool, self.node, self.acted);
         let log = context.settings.options.audit.clone().filter(|_| !self.fresh);
-        let answer = match log {
-            Some(path) => from_log(&path, question).await?,
+        let (name, answer) = match log {
+            Some(path) => {
+                let name = path.display().to_string();
+                // The older files beside it are read too.
+                let log =
+                    AuditFile::open(&path).map_err(|error| Bad::of(format!("{name}: {}", error.chain())))?;
+                (name, explain(&log, question).await)
+            }
             None if self.acted => {
                 return Err(Bad::of("--acted: expected the audit log that it is about, as --audit"));
             }
-            None => Box::pin(afresh(context, question)).await,
+            None => ("a fresh look".to_owned(), Box::pin(afresh(context, question)).await),
         };
         match answer {
             Ok(answer) if self.json => {
@@ -59,13 +62,14 @@ impl Explain {
                 written(writeln!(out, "{answer:#}")).map(|()| Exit::Well)
             }
             Ok(answer) => written(write!(out, "{answer}")).map(|()| Exit::Well),
-            Err(none) => written(writeln!(out, "{none}")).map(|()| Exit::Failed),
+            Err(ExplainFailed::NoAnswer(none)) => failed(&none, self.json, out),
+            Err(why) => Err(Bad::of(format!("{name}: {why}"))),
         }
     }
 }
 
 /// A tick that looks at every pod and changes nothing.
-async fn afresh(mut context: Context, question: Question) -> Result<Answer, NoAnswer> {
+async fn afresh(mut context: Context, question: Question) -> Result<Answer, ExplainFailed> {
     let _dry = Dry::wrap(&mut context.setup.ports, true);
     let driver = context.driver();
     driver.park();
@@ -74,7 +78,7 @@ async fn afresh(mut context: Context, question: Question) -> Result<Answer, NoAn
 }
 
 /// What a report answers.
-pub(crate) async fn explained(report: &Report, question: Question) -> Result<Answer, NoAnswer> {
+pub(crate) async fn explained(report: &Report, question: Question) -> Result<Answer, ExplainFailed> {
     let log = Arc::new(AuditMemory::new());
     let name = HolderId::new("fresh").map_err(|_| NoAnswer::Empty)?;
     let mut auditor = Auditor::new(log.clone(), name).with_everything();
@@ -82,36 +86,5 @@ pub(crate) async fn explained(report: &Report, question: Question) -> Result<Ans
     if let Err(error) = auditor.record(report).await {
         tracing::warn!(error = error.to_string(), "cannot be explained");
     }
-    let mut explainer = Explainer::new(question);
-    let mut reader = Reader::new();
-    for line in log.lines() {
-        if let Ok(Read::Entry(entry)) = reader.line(line.text.as_bytes()) {
-            let (head, entry) = *entry;
-            explainer.see(head, entry);
-        }
-    }
-    explainer.answer()
-}
-
-/// What a log answers, with the older files beside it.
-async fn from_log(path: &Path, question: Question) -> Result<Result<Answer, NoAnswer>, Bad> {
-    let failed = |why: &dyn std::fmt::Display| Bad::of(format!("{}: {why}", path.display()));
-    let log = AuditFile::open(path).map_err(|error| failed(&error.chain()))?;
-    let mut explainer = Explainer::new(question);
-    let mut reader = Reader::new();
-    let mut range = AuditRange::all();
-    loop {
-        let page = log.read(&range).await.map_err(|error| failed(&error.chain()))?;
-        for line in &page.lines {
-            // What a writer left that died, and what differs from lines older than the log, is no entry: the rest can be read.
-            if let Read::Entry(entry) = reader.line(line).map_err(|broken| failed(&broken))? {
-                let (head, entry) = *entry;
-                explainer.see(head, entry);
-            }
-        }
-        match page.next {
-            Some(next) => range.after = Some(next),
-            None => return Ok(explainer.answer()),
-        }
-    }
+    explain(&*log, question).await
 }

@@ -5,7 +5,7 @@ mod explain;
 use std::io::Write;
 use std::sync::Arc;
 
-use autoscale_core::driver::{Driver, OperatorError};
+use autoscale_core::driver::Driver;
 use autoscale_core::logic::Operation;
 use autoscale_core::ports::{Clock, Ids};
 use autoscale_core::words::{PoolName, Span, Ver};
@@ -24,7 +24,7 @@ pub(crate) use explain::explained;
 pub enum Command {
     /// What is under way, and what happens next
     Status {
-        /// Print the record as JSON and nothing else
+        /// Print the record as JSON and nothing else; an object with `error` where there is none
         #[arg(long)]
         json: bool,
     },
@@ -98,31 +98,9 @@ impl Command {
             return Err(Bad::setting("--dry-run", "true", "a command that changes nothing: leave it out"));
         }
         match context.driver().operate(&wish).await {
-            Ok(status) => written(write!(out, "{}\n{status}", done(&wish))).map(|()| Exit::Well),
-            Err(error) => failed(&error, out),
+            Ok(status) => written(write!(out, "{}\n{status}", wish.done())).map(|()| Exit::Well),
+            Err(error) => failed(&error, false, out),
         }
-    }
-}
-
-/// What was done and what comes of it.
-fn done(wish: &Operation) -> String {
-    match wish {
-        Operation::Unlock { .. } => {
-            "unlocked: the next tick of any replica goes on with what is open".to_owned()
-        }
-        Operation::Pause { lasting: Some(lasting), .. } => {
-            format!("paused for {lasting}: no new scaling action; open ones finish or roll back")
-        }
-        Operation::Pause { .. } => {
-            "paused until resumed: no new scaling action; open ones finish or roll back".to_owned()
-        }
-        Operation::Resume => "resumed: the next tick decides as usual".to_owned(),
-        Operation::Adopt { pool } => {
-            format!(
-                "adopted: what runs in pool {pool} is meant to be there, and may be removed like the rest"
-            )
-        }
-        other => format!("done: {other:?}"),
     }
 }
 
@@ -133,12 +111,15 @@ async fn status(context: &Context, json: bool, out: &mut (dyn Write + Send)) -> 
             written(writeln!(out, "{record:#}")).map(|()| Exit::Well)
         }
         Ok(status) => written(write!(out, "{status}")).map(|()| Exit::Well),
-        Err(error) => failed(&error, out),
+        Err(error) => failed(&error, json, out),
     }
 }
 
-fn failed(error: &OperatorError, out: &mut (dyn Write + Send)) -> Result<Exit, Bad> {
-    written(writeln!(out, "{error}")).map(|()| Exit::Failed)
+/// There is no answer, and why; whoever reads JSON is told so in JSON.
+fn failed(why: &dyn std::error::Error, json: bool, out: &mut (dyn Write + Send)) -> Result<Exit, Bad> {
+    let why = why.to_string();
+    let told = if json { serde_json::json!({ "error": why }).to_string() } else { why };
+    written(writeln!(out, "{told}")).map(|()| Exit::Failed)
 }
 
 /// A reader that has seen enough, like `head`, is no error.

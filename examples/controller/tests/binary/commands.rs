@@ -74,6 +74,10 @@ async fn one_tick_and_what_an_operator_does() {
     let output = house.run(&["status"]).await;
     assert_eq!(output.status.code(), Some(1));
     assert!(out(&output).contains("there is no record yet"), "{}", out(&output));
+    let output = house.run(&["status", "--json"]).await;
+    let told: serde_json::Value = serde_json::from_str(&out(&output)).expect("JSON also where there is none");
+    let why = "there is no record yet: the first tick writes it";
+    assert_eq!((output.status.code(), told["error"].as_str()), (Some(1), Some(why)), "{told}");
 
     let output = house.run(&["--once", "--audit", "audit.log"]).await;
     assert_eq!(output.status.code(), Some(0), "{}", err(&output));
@@ -88,6 +92,9 @@ async fn one_tick_and_what_an_operator_does() {
     assert!(out(&output).contains("web"), "{}", out(&output));
     let output = house.run(&["explain", "--audit", "audit.log", "--node", "nowhere"]).await;
     assert_eq!((output.status.code(), out(&output).contains("nowhere")), (Some(1), true));
+    let output = house.run(&["explain", "--audit", "audit.log", "--node", "nowhere", "--json"]).await;
+    let told: serde_json::Value = serde_json::from_str(&out(&output)).expect("JSON also without an answer");
+    assert!(told["error"].as_str().is_some_and(|why| why.contains("nowhere")), "{told}");
 
     let output = house.run(&["pause", "--why", "a test", "--who", "ann", "--for", "5m"]).await;
     assert_eq!(output.status.code(), Some(0), "{}", out(&output));

@@ -2,12 +2,11 @@
 
 use std::io::Write;
 
-use autoscale_core::data::audit::{Read, Reader};
-use autoscale_core::logic::{Explainer, Question};
-use autoscale_core::ports::AuditRange;
+use autoscale_core::driver::{ExplainFailed, explain};
+use autoscale_core::logic::Question;
 use autoscale_core::words::PoolName;
 
-use super::{Exit, written};
+use super::{Exit, failed, written};
 use crate::bad::Bad;
 use crate::setup::Setup;
 
@@ -27,7 +26,7 @@ pub struct Explain {
     #[arg(long)]
     pub acted: bool,
 
-    /// Print one JSON object and nothing else
+    /// Print one JSON object and nothing else; with `error` where there is no answer
     #[arg(long)]
     pub json: bool,
 }
@@ -36,31 +35,14 @@ impl Explain {
     pub(super) async fn run(self, setup: &Setup, out: &mut (dyn Write + Send)) -> Result<Exit, Bad> {
         let mut question = Question::default();
         (question.pool, question.node, question.acted) = (self.pool, self.node, self.acted);
-        let failed = |why: &dyn std::fmt::Display| Bad::of(format!("LOGS_TABLE: {why}"));
-        let mut explainer = Explainer::new(question);
-        let mut reader = Reader::new();
-        let mut range = AuditRange::all();
-        loop {
-            let page = setup.log.read(&range).await.map_err(|error| failed(&error.chain()))?;
-            for line in &page.lines {
-                // What a writer left that died, and what differs from lines older than the log, is no entry.
-                if let Read::Entry(entry) = reader.line(line).map_err(|broken| failed(&broken))? {
-                    let (head, entry) = *entry;
-                    explainer.see(head, entry);
-                }
-            }
-            match page.next {
-                Some(next) => range.after = Some(next),
-                None => break,
-            }
-        }
-        match explainer.answer() {
+        match explain(&*setup.log, question).await {
             Ok(answer) if self.json => {
                 let answer = serde_json::to_value(&answer).unwrap_or_default();
                 written(writeln!(out, "{answer:#}")).map(|()| Exit::Well)
             }
             Ok(answer) => written(write!(out, "{answer}")).map(|()| Exit::Well),
-            Err(none) => written(writeln!(out, "{none}")).map(|()| Exit::Failed),
+            Err(ExplainFailed::NoAnswer(none)) => failed(&none, self.json, out),
+            Err(why) => Err(Bad::of(format!("LOGS_TABLE: {why}"))),
         }
     }
 }

@@ -7,7 +7,6 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use autoscale_core::driver::OperatorError;
 use autoscale_core::logic::Operation;
 use autoscale_core::words::{PoolName, Span, Ver};
 use clap::{Parser, Subcommand};
@@ -35,7 +34,7 @@ pub struct Args {
 pub enum Command {
     /// What is under way, and what happens next
     Status {
-        /// Print the record as JSON and nothing else
+        /// Print the record as JSON and nothing else; an object with `error` where there is none
         #[arg(long)]
         json: bool,
     },
@@ -111,29 +110,9 @@ impl Command {
             Self::Adopt { pool } => Operation::Adopt { pool },
         };
         match setup.driver().operate(&wish).await {
-            Ok(status) => written(write!(out, "{}\n{status}", done(&wish))).map(|()| Exit::Well),
-            Err(error) => failed(&error, out),
+            Ok(status) => written(write!(out, "{}\n{status}", wish.done())).map(|()| Exit::Well),
+            Err(error) => failed(&error, false, out),
         }
-    }
-}
-
-/// What was done and what comes of it.
-fn done(wish: &Operation) -> String {
-    match wish {
-        Operation::Unlock { .. } => "unlocked: the next invocation goes on with what is open".to_owned(),
-        Operation::Pause { lasting: Some(lasting), .. } => {
-            format!("paused for {lasting}: no new scaling action; open ones finish or roll back")
-        }
-        Operation::Pause { .. } => {
-            "paused until resumed: no new scaling action; open ones finish or roll back".to_owned()
-        }
-        Operation::Resume => "resumed: the next invocation decides as usual".to_owned(),
-        Operation::Adopt { pool } => {
-            format!(
-                "adopted: what runs in pool {pool} is meant to be there, and may be removed like the rest"
-            )
-        }
-        other => format!("done: {other:?}"),
     }
 }
 
@@ -144,12 +123,15 @@ async fn status(setup: &Setup, json: bool, out: &mut (dyn Write + Send)) -> Resu
             written(writeln!(out, "{record:#}")).map(|()| Exit::Well)
         }
         Ok(status) => written(write!(out, "{status}")).map(|()| Exit::Well),
-        Err(error) => failed(&error, out),
+        Err(error) => failed(&error, json, out),
     }
 }
 
-fn failed(error: &OperatorError, out: &mut (dyn Write + Send)) -> Result<Exit, Bad> {
-    written(writeln!(out, "{error}")).map(|()| Exit::Failed)
+/// There is no answer, and why; whoever reads JSON is told so in JSON.
+fn failed(why: &dyn std::error::Error, json: bool, out: &mut (dyn Write + Send)) -> Result<Exit, Bad> {
+    let why = why.to_string();
+    let told = if json { serde_json::json!({ "error": why }).to_string() } else { why };
+    written(writeln!(out, "{told}")).map(|()| Exit::Failed)
 }
 
 /// A reader that has seen enough, like `head`, is no error.

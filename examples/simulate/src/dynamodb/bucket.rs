@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use autoscale_aws::s3::{BucketStore, S3Config, S3Place};
+use autoscale_aws::s3::{BucketStore, S3Config, S3Place, emulator_port};
 use autoscale_core::data::audit::Sum;
 use autoscale_core::driver::SystemClock;
 use autoscale_core::objects::LargeLines;
@@ -13,8 +13,6 @@ use aws_config::SdkConfig;
 const OPTION: &str = "--large";
 /// Another endpoint than the region's.
 const ENDPOINT: &str = "AWS_ENDPOINT_URL_S3";
-/// Where stand-ins for S3 listen.
-const HERE: &str = "http://127.0.0.1:";
 /// An entry may have 64 MiB, and a person is waiting for it.
 const TIMEOUT: Span = Span::from_secs(60);
 
@@ -41,7 +39,7 @@ impl Bucket {
             errors.described("AWS_ACCESS_KEY_ID", "missing", "credentials for S3");
         }
         let endpoint = std::env::var(ENDPOINT).ok().filter(|url| !url.is_empty());
-        let port = endpoint.as_deref().and_then(here);
+        let port = endpoint.as_deref().and_then(emulator_port);
         // What the environment says is looked at even where the option is no good, or the cluster.
         let id = cluster.cloned().or_else(|| ClusterId::new("cluster").ok())?;
         let region = environment.region().map(ToString::to_string).unwrap_or_default();
@@ -79,31 +77,5 @@ fn blame(wrong: &ConfigErrors, errors: &mut ConfigErrors) {
             field => format!("{OPTION}: {field}"),
         };
         errors.described(field, &error.value, &error.expected);
-    }
-}
-
-/// The port of a stand-in for S3 on this machine.
-fn here(endpoint: &str) -> Option<u16> {
-    endpoint.strip_prefix(HERE)?.trim_end_matches('/').parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_this_machine_is_asked_without_tls() {
-        assert_eq!(here("http://127.0.0.1:5000"), Some(5_000));
-        assert_eq!(here("http://127.0.0.1:5000/"), Some(5_000));
-        for elsewhere in [
-            "http://127.0.0.1",
-            "http://127.0.0.1:5000/x",
-            "http://127.0.0.1:5000.example.org",
-            "http://localhost:5000",
-            "http://s3.example.org",
-            "https://127.0.0.1:5000",
-        ] {
-            assert_eq!(here(elsewhere), None, "{elsewhere}");
-        }
     }
 }
