@@ -19,10 +19,11 @@ pub enum ExplainFailed {
     NoAnswer(#[from] NoAnswer),
 }
 
-/// Reads a log from its beginning to its end, checks its chains, and says why it acted, why it did not, what it waits for and until
-/// when. It holds one page at a time.
+/// Reads a log from its beginning to its end, checks each line and each writer's chain, and says why it acted, why it did not, what it
+/// waits for and until when. It holds one page at a time.
 ///
-/// What a writer left that died, and what differs from lines older than the log, are passed over.
+/// What a writer left that died, and what differs from lines older than the log, are passed over. Whether all lines of a writer are
+/// gone, which is for [`Reader::finish`] to tell, is not asked: what is there still answers.
 ///
 /// # Errors
 /// [`ExplainFailed`]. To read a log as far as it can be read, use [`Reader`] and [`Explainer`].
@@ -42,6 +43,5 @@ pub async fn explain(log: &dyn AuditLog, question: Question) -> Result<Answer, E
             None => break,
         }
     }
-    reader.finish()?;
     Ok(explainer.answer()?)
 }

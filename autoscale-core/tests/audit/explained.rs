@@ -83,6 +83,19 @@ fn a_log_that_cannot_be_read_to_its_end_has_no_answer() {
 }
 
 #[test]
+fn what_is_there_answers_where_all_lines_of_a_writer_are_gone() {
+    let (mut world, log) = (World::new(), Arc::new(AuditMemory::new()));
+    for writer in ["a", "b", "c"] {
+        let mut auditor = Auditor::new(log.clone(), name(writer)).with_everything();
+        let _ = block_on(auditor.record(&world.tick())).unwrap();
+    }
+    let mut lines = read(&*log);
+    drop(lines.remove(1));
+    assert!(matches!(all(&lines), Err((2, Broken::Chain { .. }))), "c began behind a line of b");
+    assert!(ask(lines, Question::default()).unwrap().contains("pool web: "));
+}
+
+#[test]
 fn a_log_may_have_lost_its_beginning_and_may_be_empty() {
     let mut newest = lines();
     drop(newest.drain(..5));
