@@ -54,7 +54,7 @@ pub enum Why {
     NoBucket,
     /// The bucket has no such object.
     Gone,
-    /// The object is not what was put: its digest is not the one that the table keeps.
+    /// The object is not what was put: no line, or its digest is not the one that the table keeps.
     Damaged(Broken),
 }
 

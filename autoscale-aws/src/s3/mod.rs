@@ -9,7 +9,8 @@
 //! | `<prefix>/<cluster>.large/…` | entries that are too large for a DynamoDB table: [`BucketStore::large`] |
 //!
 //! The bucket has to exist. Nothing here removes an object except [`AuditObjects::prune`]; a lifecycle rule on
-//! `<prefix>/<cluster>.audit/` does that as well, and nothing but such a rule removes what is below `<prefix>/<cluster>.large/`. Keep any rule that removes objects away from the record.
+//! `<prefix>/<cluster>.audit/` does that as well, and nothing but such a rule removes what is below `<prefix>/<cluster>.large/`: let it
+//! keep them longer than the table keeps their items. Keep any rule that removes objects away from the record.
 //!
 //! # Credentials
 //!
